@@ -1,0 +1,199 @@
+"""The files of a store: their names, columns, format version, and the checks that they are whole."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int8, Int16, Int32, Int64
+
+from halpose.errors import DataError
+from halpose.skeleton import Layout
+
+FORMAT_VERSION = 1
+META, FRAMES, CLIPS, REPORT = "store.json", "frames.npy", "clips.npz", "report.json"
+PART_CODES = {"train": 0, "validation": 1, "test": 2}
+NOT_IN_SPLIT = -1
+PARTS = ("train", "validation", "official", "test", "all")
+
+
+class StoreError(DataError):
+    """A store is missing, damaged, of another version, or in the way."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """What is known of each of the N clips.
+
+    Attributes:
+        offsets: clip i is frames offsets[i] to offsets[i + 1] of the flat array.
+        label: class index, -1 when unknown.
+        subject: who moves, "" when unknown.
+        name: unique within the source.
+        camera: camera or view number, 0 when unknown.
+        setup: recording setup number, 0 when unknown.
+        fps: frames per second, 0 when unknown.
+        people: how many people the clip holds; the others are NaN throughout.
+        origin: centre joint of the main actor in their first frame.
+        first_rotation: published alignment, from that frame; x' = R (x - centre).
+        torso_rotation: rotation about the vertical that turns the clip's mean right-to-left vector to +x.
+        scale_first: RMS of the main actor's coordinates after subtracting the origin.
+        scale_frame: the same after subtracting the centre joint frame by frame.
+        split: for each split, 0 train, 1 validation, 2 test, -1 not in it.
+    """
+
+    offsets: Int64[np.ndarray, " n+1"]
+    label: Int32[np.ndarray, " n"]
+    subject: np.ndarray
+    name: np.ndarray
+    camera: Int16[np.ndarray, " n"]
+    setup: Int16[np.ndarray, " n"]
+    fps: Float[np.ndarray, " n"]
+    people: Int8[np.ndarray, " n"]
+    origin: Float[np.ndarray, "n 3"]
+    first_rotation: Float[np.ndarray, "n 3 3"]
+    torso_rotation: Float[np.ndarray, "n 3 3"]
+    scale_first: Float[np.ndarray, " n"]
+    scale_frame: Float[np.ndarray, " n"]
+    split: Mapping[str, Int8[np.ndarray, " n"]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " n"]:
+        """Frames of each clip."""
+        lengths: np.ndarray = np.diff(self.offsets)
+        return lengths
+
+
+# Field of Clips -> its type and the shape of one row; "U" is text of any length.
+COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "label": ("int32", ()),
+    "subject": ("U", ()),
+    "name": ("U", ()),
+    "camera": ("int16", ()),
+    "setup": ("int16", ()),
+    "fps": ("float32", ()),
+    "people": ("int8", ()),
+    "origin": ("float32", (3,)),
+    "first_rotation": ("float32", (3, 3)),
+    "torso_rotation": ("float32", (3, 3)),
+    "scale_first": ("float32", ()),
+    "scale_frame": ("float32", ()),
+}
+
+
+_META_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str, "layout": dict, "classes": list, "people": int, "channels": int, "clips": int, "frames": int,
+    "splits": list, "provenance": dict, "synthetic": bool, "repairs": dict, "set_aside": int,
+}  # fmt: skip
+_REMEDY = "prepare the data set again with `halpose data prepare`"
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The content of `store.json`, its format version and types checked."""
+    if not (path / META).is_file():
+        aside = path.parent / f".{path.name}.replaced"
+        if not path.exists() and aside.exists():
+            raise StoreError(
+                f"{path}: replacing this store was interrupted; the earlier one is whole in {aside}: rename "
+                "it back"
+            )
+        raise StoreError(f"{path}: no store there ({META} is missing); make one with `halpose data prepare`")
+    try:
+        meta = json.loads((path / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path / META}: cannot be read ({error}); {_REMEDY}") from None
+    version = meta.get("format_version") if isinstance(meta, dict) else None
+    if version is None:
+        raise StoreError(f"{path / META}: not the description of a store (no format_version); {_REMEDY}")
+    if version != FORMAT_VERSION:
+        raise StoreError(
+            f"{path}: store format {version}, but this halpose reads format {FORMAT_VERSION}; {_REMEDY}, or "
+            "use the halpose that wrote it"
+        )
+    wrong = [key for key, kind in _META_TYPES.items() if not isinstance(meta.get(key), kind)]
+    if wrong:
+        raise StoreError(f"{path / META}: {', '.join(wrong)} missing or of the wrong kind; {_REMEDY}")
+    return dict(meta)
+
+
+def _guarded(file: Path, read: Callable[[], Any]) -> Any:
+    """Run `read`, and turn whatever a damaged file makes numpy raise into one StoreError."""
+    try:
+        return read()
+    except FileNotFoundError:
+        raise StoreError(f"{file}: missing; {_REMEDY}") from None
+    except (OSError, ValueError, KeyError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+        raise StoreError(f"{file}: damaged ({error}); {_REMEDY}") from None
+
+
+def map_frames(path: Path) -> np.memmap:
+    """`frames.npy` as a memory map; nothing of it is read but the header."""
+    frames = _guarded(path / FRAMES, lambda: np.load(path / FRAMES, mmap_mode="r", allow_pickle=False))
+    if not isinstance(frames, np.memmap) or frames.ndim != 4 or frames.dtype not in (np.float32, np.float16):
+        raise StoreError(
+            f"{path / FRAMES}: not a (frames, people, joints, channels) array of float32 or float16; "
+            f"{_REMEDY}"
+        )
+    size = (path / FRAMES).stat().st_size
+    if size != frames.offset + frames.nbytes:
+        raise StoreError(
+            f"{path / FRAMES}: {size} bytes, but {frames.shape} frames take {frames.offset + frames.nbytes}; "
+            f"{_REMEDY}"
+        )
+    return frames
+
+
+def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
+    """`clips.npz`, every column of the type and length it must have."""
+    file = path / CLIPS
+
+    def read() -> dict[str, Any]:
+        with np.load(file, allow_pickle=False) as arrays:
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("not an .npz archive")
+            table: dict[str, Any] = {name: arrays[name] for name in ("offsets", *COLUMNS)}
+            table["split"] = {name: arrays[f"split/{name}"] for name in splits}
+            return table
+
+    table = _guarded(file, read)
+    count = len(table["offsets"]) - 1 if table["offsets"].ndim == 1 else -1
+    expected = {name: (kind, (count, *row)) for name, (kind, row) in COLUMNS.items()}
+    columns = {name: table[name] for name in COLUMNS} | {f"split/{k}": v for k, v in table["split"].items()}
+    for name, array in columns.items():
+        kind, shape = expected.get(name, ("int8", (count,)))
+        if array.shape != shape or (array.dtype.kind != "U" if kind == "U" else array.dtype != kind):
+            raise StoreError(
+                f"{file}: {name} is {array.dtype} {array.shape}, expected {kind} {shape}; {_REMEDY}"
+            )
+    return Clips(**table)
+
+
+def check_agreement(
+    path: Path, meta: Mapping[str, Any], frames: Float[np.ndarray, "f m v c"], clips: Clips
+) -> None:
+    """The three files tell of the same clips."""
+    joints = len(Layout.from_dict(meta["layout"], where=str(path / META)))
+    shape = (meta["frames"], meta["people"], joints, meta["channels"])
+    if frames.shape != shape:
+        raise StoreError(f"{path}: {FRAMES} holds {frames.shape}, but {META} says {shape}; {_REMEDY}")
+    if len(clips) != meta["clips"]:
+        raise StoreError(f"{path}: {CLIPS} holds {len(clips)} clips, {META} says {meta['clips']}; {_REMEDY}")
+    offsets = clips.offsets
+    if offsets[0] != 0 or offsets[-1] != len(frames) or (np.diff(offsets) < 1).any():
+        raise StoreError(
+            f"{path}: offsets in {CLIPS} do not divide the {len(frames)} frames of {FRAMES}; {_REMEDY}"
+        )
+    if clips.label.max() >= len(meta["classes"]) or clips.label.min() < -1:
+        raise StoreError(
+            f"{path}: labels run from {clips.label.min()} to {clips.label.max()}, but {META} names "
+            f"{len(meta['classes'])} classes; {_REMEDY}"
+        )

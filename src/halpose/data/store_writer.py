@@ -1,0 +1,292 @@
+"""Writing a store: clip by clip, in bounded memory, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from jaxtyping import Int
+
+from halpose.data.normalise import CleanClip
+from halpose.data.store_files import (
+    CLIPS,
+    COLUMNS,
+    FORMAT_VERSION,
+    FRAMES,
+    META,
+    NOT_IN_SPLIT,
+    PART_CODES,
+    REPORT,
+    StoreError,
+    check_agreement,
+    map_frames,
+    read_clips,
+)
+from halpose.errors import ConfigError
+from halpose.skeleton import Layout
+
+
+class StoreWriter:
+    """Writes a store clip by clip; the directory appears, complete, when the `with` block ends well.
+
+        with StoreWriter(path, layout=layout, people=2, classes=names) as writer:
+            for clip in clips:
+                writer.append(clip)
+            writer.set_split("x-sub", codes)
+
+    Frames go straight to disk, so memory holds a few hundred bytes a clip. Everything is written to
+    `.NAME.partial` beside the target and renamed at the end: whatever stops the program, there is a whole
+    store or none. An exception removes the partial directory; what a killed program left is removed by the
+    next writer for the same target.
+
+    Args:
+        path: the directory to make.
+        layout: joint layout of every clip.
+        people: people per clip, M.
+        channels: 3 or 2.
+        name: name of the data set; the directory's name when empty.
+        classes: class names in the order of the labels.
+        dtype: float32, or float16 (see the module's remarks on its precision).
+        synthetic: whether the clips were generated and not recorded.
+        provenance: where the clips come from, as JSON-able values.
+        overwrite: replace an existing store; nothing but a store or an empty directory is ever replaced.
+
+    Attributes:
+        classes, provenance: as above; may be changed until the block ends.
+        report: what was read, repaired and set aside, as JSON-able values; goes to `report.json`. The length
+            of its "set_aside" entry, when it has one, is counted in `store.json`.
+
+    Raises:
+        StoreError: the target exists, another process is writing it, or the disk refuses.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        layout: Layout,
+        people: int,
+        channels: int = 3,
+        name: str = "",
+        classes: tuple[str, ...] | list[str] = (),
+        dtype: str | np.dtype[Any] = "float32",
+        synthetic: bool = False,
+        provenance: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path).absolute()
+        self.layout = layout
+        self.name = name or self.path.name
+        self.classes = list(classes)
+        self.synthetic = synthetic
+        self.provenance: dict[str, Any] = dict(provenance or {})
+        self.report: dict[str, Any] = {}
+        self._overwrite = overwrite
+        self._dtype = np.dtype(dtype)
+        if self._dtype not in (np.float32, np.float16):
+            raise ConfigError(f"a store holds float32 or float16, not {self._dtype}")
+        self._shape = (people, len(layout), channels)
+        self._partial = self.path.parent / f".{self.path.name}.partial"
+        self._replaced = self.path.parent / f".{self.path.name}.replaced"
+        self._lock: int | None = None
+        self._claimed = False
+        self._file: BinaryIO | None = None
+        self._lengths: list[int] = []
+        self._columns: dict[str, list[Any]] = {column: [] for column in COLUMNS}
+        self._splits: dict[str, np.ndarray] = {}
+        self._repairs: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __enter__(self) -> StoreWriter:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._replaced.exists() and not self.path.exists():
+                self._replaced.rename(self.path)  # a replacement was killed between its two renames
+            self._check_target()
+            self._claim_partial()
+            self._file = (self._partial / FRAMES).open("wb")
+            _write_header(self._file, self._dtype, (0, *self._shape))
+        except OSError as error:
+            self._discard()
+            raise self._disk_error(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as failure:
+            raise self._disk_error(failure) from failure
+        finally:
+            self._discard()
+
+    def append(self, clip: CleanClip) -> None:
+        """Add one clip after the others.
+
+        Raises:
+            StoreError: it has another layout or shape than the store, does not fit float16, or the disk is
+                full.
+        """
+        if self._file is None:
+            raise StoreError(f"{self.path}: clips are appended inside `with StoreWriter(...) as writer:`")
+        people, frames, *joints = clip.positions.shape
+        if clip.layout != self.layout.name or (people, *joints) != self._shape or frames < 1:
+            raise StoreError(
+                f"{clip.name}: layout {clip.layout}, (people, joints, channels) {(people, *joints)}, "
+                f"{frames} frames; {self.path} takes {self.layout.name}, {self._shape}, one frame or more"
+            )
+        rows = np.ascontiguousarray(clip.positions.swapaxes(0, 1), dtype=np.float32)
+        if self._dtype == np.float16:
+            largest = float(np.nanmax(np.abs(rows), initial=0.0))
+            if largest > np.finfo(np.float16).max:
+                raise StoreError(f"{clip.name}: {largest:g} does not fit float16; use dtype float32")
+            rows = rows.astype(np.float16)
+        try:
+            self._file.write(rows.data)
+        except OSError as error:
+            raise self._disk_error(error) from error
+        self._lengths.append(frames)
+        for column, values in self._columns.items():
+            values.append(getattr(clip, column))
+        self._repairs.update(clip.repairs)
+
+    def set_split(self, name: str, codes: Int[np.ndarray, " n"]) -> None:
+        """Say which part of a split each clip belongs to.
+
+        Args:
+            name: `x-sub`, `x-view`, ...
+            codes: one per clip appended: 0 train, 1 validation, 2 test, -1 not in the split.
+        """
+        codes = np.asarray(codes)
+        if not np.isin(codes, (NOT_IN_SPLIT, *PART_CODES.values())).all():
+            raise StoreError(f"split {name}: codes are 0 train, 1 validation, 2 test, -1 not in the split")
+        self._splits[name] = codes.astype(np.int8)
+
+    def _check_target(self) -> None:
+        if not self.path.exists():
+            return
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+        elif not (self.path / META).is_file():
+            raise StoreError(f"{self.path}: not a store, so it is left alone; choose another place")
+        elif not self._overwrite:
+            raise StoreError(
+                f"{self.path}: there is a store already; choose another place or ask to overwrite it"
+            )
+
+    def _claim_partial(self) -> None:
+        """Make the partial directory ours and empty, unless a living process holds it."""
+        self._partial.mkdir(exist_ok=True)
+        with suppress(ImportError):  # Windows has no fcntl: there, two writers at once are not noticed
+            import fcntl
+
+            self._lock = os.open(self._partial, os.O_RDONLY)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(self._lock)
+                self._lock = None
+                raise StoreError(f"{self.path}: another process is writing this store; wait for it") from None
+            except OSError:  # a file system without locks
+                pass
+        self._claimed = True
+        for leftover in self._partial.iterdir():
+            leftover.unlink()
+
+    def _finish(self) -> None:
+        if not self._lengths:
+            raise StoreError(f"{self.path}: no clip was written, so no store is made; see what was set aside")
+        assert self._file is not None
+        offsets = np.concatenate([[0], np.cumsum(self._lengths)]).astype(np.int64)
+        self._file.seek(0)
+        _write_header(self._file, self._dtype, (int(offsets[-1]), *self._shape))
+        self._file.seek(0, os.SEEK_END)
+        _close_on_disk(self._file)
+        self._file = None
+        arrays = {
+            column: np.array(self._columns[column], dtype=str if kind == "U" else kind)
+            for column, (kind, _) in COLUMNS.items()
+        }
+        arrays |= {f"split/{name}": codes for name, codes in self._splits.items()}
+        with (self._partial / CLIPS).open("wb") as file:
+            np.savez(file, offsets=offsets, **arrays)  # type: ignore[arg-type]
+            _close_on_disk(file)
+        set_aside = self.report.get("set_aside", ())
+        meta = {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "layout": self.layout.to_dict(),
+            "classes": self.classes,
+            "people": self._shape[0],
+            "channels": self._shape[2],
+            "clips": len(self),
+            "frames": int(offsets[-1]),
+            "splits": list(self._splits),
+            "synthetic": self.synthetic,
+            "provenance": self.provenance,
+            "repairs": dict(self._repairs),
+            "set_aside": set_aside if isinstance(set_aside, int) else len(set_aside),
+        }
+        for file_name, content in ((REPORT, self.report), (META, meta)):
+            with (self._partial / file_name).open("wb") as file:
+                file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+                _close_on_disk(file)
+        # A store that would not open must not replace one that does.
+        check_agreement(
+            self._partial, meta, map_frames(self._partial), read_clips(self._partial, tuple(self._splits))
+        )
+        self._put_in_place()
+
+    def _put_in_place(self) -> None:
+        self._check_target()
+        if self.path.exists():
+            shutil.rmtree(self._replaced, ignore_errors=True)
+            self.path.rename(self._replaced)
+        self._partial.rename(self.path)
+        self._claimed = False
+        shutil.rmtree(self._replaced, ignore_errors=True)
+
+    def _discard(self) -> None:
+        """Let go of the file and the lock, and remove the partial directory if it is still ours."""
+        if self._file is not None:
+            with suppress(OSError):  # closing flushes, and a full disk refuses a second time
+                self._file.close()
+            self._file = None
+        if self._claimed:
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._claimed = False
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _disk_error(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"{self.path}: cannot be written ({error.strerror or error}); free some space, or choose another "
+            "place"
+        )
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """The .npy header; numpy pads it so that the first axis may grow without moving the data."""
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    )
+
+
+def _close_on_disk(file: BinaryIO) -> None:
+    """Close a file once its bytes are on the disk: a rename must not overtake them."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
