@@ -1,12 +1,25 @@
-"""Cleaning, and the transforms that put every clip in the same place, direction and size."""
+"""Cleaning, and the transforms that put every clip in the same place, direction and size.
+
+Everything here is decided once, when a data set is prepared. Cleaning changes the coordinates; place,
+direction and size only add a transform beside them, so that they stay switches at training time.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+
+from halpose.data.align import first_rotation, published_normalisation, torso_rotation
+from halpose.data.people import follow, seen
+from halpose.errors import DataError
+from halpose.skeleton import Layout, Sequence, load_layout
+
+__all__ = ["CleanClip", "clean", "normalise", "published_normalisation"]
 
 
 @dataclass(frozen=True)
@@ -52,3 +65,169 @@ class CleanClip:
     def people(self) -> int:
         """How many people the clip holds."""
         return int(np.isfinite(self.positions).any(axis=(1, 2, 3)).sum())
+
+
+# No skeleton is a thousand kilometres away, whatever its unit: such numbers are damage, like infinity.
+LARGEST = 1e6
+
+
+def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> CleanClip:
+    """Mend a recording and work out the transforms that may be applied to it.
+
+    - A joint with an infinite or absurd coordinate is missing; a joint with any coordinate missing is
+      missing.
+    - People are followed (`halpose.data.people`): swapped and split numbers are put right, ghosts dropped,
+      the `people` who move most are kept, the main actor first.
+    - Frames before anybody is seen and after everybody has left are cut off.
+    - Gaps are filled in time, joint by joint: linearly between the frames around them, from the nearest
+      frame at the ends. The main actor is whole in every frame, anybody else from their first to their last
+      frame; before and after it they are absent (NaN). A joint that the clip never shows stays NaN.
+
+    Args:
+        sequence: any recording; it is not changed.
+        people: rows of the result; absent people are NaN.
+        layout: joint layout, when it is not one of those that come with halpose.
+
+    Returns:
+        The clean clip. `repairs` counts `infinite` joints, `joints_filled` in frames that show the person,
+        `frames_filled` of a person, `joints_missing` throughout, `frames_trimmed`, `people_swapped`,
+        `people_merged`, `ghosts_dropped` and `people_dropped`, where there were any.
+
+    Raises:
+        DataError: nobody is seen in any frame, or the joints are not those of the layout.
+    """
+    layout = layout or load_layout(sequence.layout)
+    _, frames, joints, channels = sequence.positions.shape
+    if joints != len(layout):
+        raise DataError(
+            f"{sequence.name}: {joints} joints, but layout {layout.name} has {len(layout)}; name the layout that "
+            "the recording was made with"
+        )
+    repairs: Counter[str] = Counter()
+    rows = follow(_without_absurd(sequence.positions, repairs), people, repairs)
+    if not len(rows):
+        raise DataError(f"{sequence.name}: no body in any frame ({frames} frames); set the file aside")
+    present = seen(rows)
+    start, end = _span(np.logical_or.reduce(present, axis=0))
+    repairs["frames_trimmed"] += frames - (end - start)
+    rows, present = rows[:, start:end], present[:, start:end]
+    positions = np.full((people, end - start, joints, channels), np.nan, dtype=np.float32)
+    for person, (row, shown) in enumerate(zip(rows, present, strict=True)):
+        first, last = _span(shown) if person else (0, end - start)
+        positions[person, first:last] = _fill_gaps(row[first:last], shown[first:last], repairs)
+    return CleanClip(
+        positions=positions,
+        layout=layout.name,
+        name=sequence.name,
+        **_transforms(positions[0], layout),
+        repairs={what: count for what, count in repairs.items() if count},
+        label=sequence.label,
+        subject=sequence.subject,
+        camera=sequence.camera,
+        setup=sequence.setup,
+        fps=sequence.fps,
+    )
+
+
+def normalise(
+    clip: CleanClip,
+    layout: Layout,
+    centre: Literal["none", "first", "frame"] = "first",
+    align: Literal["none", "first", "torso"] = "torso",
+    scale: Literal["none", "rms"] = "rms",
+) -> Float[np.ndarray, "m t v c"]:
+    """A clip put in its place, direction and size: x' = R (x - c) / s. Missing joints stay NaN.
+
+    Args:
+        clip: a clean clip.
+        layout: its layout.
+        centre: subtract nothing, the origin, or the main actor's centre joint frame by frame.
+        align: turn not at all, by the published rotation, or about the vertical until the torso faces +z.
+        scale: divide by nothing, or by the RMS that belongs to `centre`.
+    """
+    x = clip.positions
+    channels = x.shape[-1]
+    if centre == "first":
+        x = x - clip.origin[:channels]
+    elif centre == "frame":
+        x = x - _centres(x[0], layout)[:, None]
+    if align != "none":
+        rotation = clip.first_rotation if align == "first" else clip.torso_rotation
+        x = x @ rotation[:channels, :channels].T
+    if scale == "rms":
+        x = x / (clip.scale_frame if centre == "frame" else clip.scale_first)
+    return x
+
+
+def _without_absurd(positions: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Float[np.ndarray, "m t v c"]:
+    """float32 positions, each joint whole or NaN."""
+    with np.errstate(invalid="ignore"):
+        small = np.abs(positions) <= LARGEST
+    if small.all():
+        return np.array(positions, dtype=np.float32)
+    good = small.all(axis=-1)
+    repairs["infinite"] += int((~good & ~np.isnan(positions).any(axis=-1)).sum())
+    return np.where(good[..., None], positions, np.nan).astype(np.float32)
+
+
+def _span(shown: Bool[np.ndarray, " t"]) -> tuple[int, int]:
+    """First frame that shows something, and the one after the last."""
+    frames = np.flatnonzero(shown)
+    return int(frames[0]), int(frames[-1]) + 1
+
+
+def _fill_gaps(
+    row: Float[np.ndarray, "t v c"], shown: Bool[np.ndarray, " t"], repairs: Counter[str]
+) -> Float[np.ndarray, "t v c"]:
+    """Fill each joint's gaps linearly in time, and from the nearest frame at the ends."""
+    valid = np.isfinite(row[..., 0])
+    if valid.all():
+        return row
+    frames = len(row)
+    ever = valid.any(axis=0)
+    repairs["joints_missing"] += int((~ever).sum())
+    repairs["frames_filled"] += int((~shown).sum())
+    repairs["joints_filled"] += int((~valid[shown][:, ever]).sum())
+    gappy = np.flatnonzero(ever & ~valid.all(axis=0))
+    valid, known = valid[:, gappy], row[:, gappy]
+    time = np.arange(frames)[:, None]
+    before = np.maximum.accumulate(np.where(valid, time, -1), axis=0)
+    after = np.minimum.accumulate(np.where(valid, time, frames)[::-1], axis=0)[::-1]
+    before, after = np.where(before < 0, after, before), np.where(after == frames, before, after)
+    share = (time - before) / np.maximum(after - before, 1)
+    columns = np.arange(len(gappy))
+    low, high = known[before, columns], known[after, columns]
+    filled: np.ndarray = row.copy()
+    filled[:, gappy] = np.where(valid[..., None], known, low + share[..., None] * (high - low))
+    return filled
+
+
+def _transforms(actor: Float[np.ndarray, "t v c"], layout: Layout) -> dict[str, Any]:
+    """Origin, rotations and scales of a clip, from its main actor."""
+    channels = actor.shape[-1]
+    centres = _centres(actor, layout)
+    origin = np.zeros(3, dtype=np.float32)
+    origin[:channels] = centres[0]
+    return {
+        "origin": origin,
+        "first_rotation": first_rotation(actor[0], layout),
+        "torso_rotation": torso_rotation(actor, layout),
+        "scale_first": _rms(actor - centres[0]),
+        "scale_frame": _rms(actor - centres[:, None]),
+    }
+
+
+def _centres(actor: Float[np.ndarray, "t v c"], layout: Layout) -> Float[np.ndarray, "t c"]:
+    """The centre joint in each frame; the middle of the seen joints in a clip that never shows it."""
+    centres: np.ndarray = actor[:, layout.centre]
+    if np.isfinite(centres).all():
+        return centres
+    valid = np.isfinite(actor)
+    middle: np.ndarray = np.where(valid, actor, 0.0).sum(axis=1) / valid.sum(axis=1)
+    return middle
+
+
+def _rms(x: Float[np.ndarray, "t v c"]) -> float:
+    """Root mean square of the valid coordinates; 1 for a body without size, so that dividing by it is harmless."""
+    rms = float(np.sqrt(np.mean(np.square(x[np.isfinite(x)], dtype=np.float64))))
+    return rms if rms > 0 else 1.0
