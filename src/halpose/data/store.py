@@ -160,9 +160,7 @@ class Store:
             "bytes": int(self.frames.nbytes),
             "classes": len(self.classes),
             "subjects": len(np.unique(self.clips.subject[self.clips.subject != ""])),
-            "splits": {
-                split: {part: len(self.part(split, part)) for part in PART_CODES} for split in self.splits
-            },
+            "splits": {split: {part: len(self.part(split, part)) for part in PART_CODES} for split in self.splits},
             "repairs": dict(self.meta["repairs"]),
             "set_aside": int(self.meta["set_aside"]),
             "provenance": dict(self.meta["provenance"]),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int8, Int16, Int32, Int64
 
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.skeleton import Layout
 
 FORMAT_VERSION = 1
@@ -103,8 +103,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         aside = path.parent / f".{path.name}.replaced"
         if not path.exists() and aside.exists():
             raise StoreError(
-                f"{path}: replacing this store was interrupted; the earlier one is whole in {aside}: rename "
-                "it back"
+                f"{path}: replacing this store was interrupted; the earlier one is whole in {aside}: rename it back"
             )
         raise StoreError(f"{path}: no store there ({META} is missing); make one with `halpose data prepare`")
     try:
@@ -125,13 +124,27 @@ def read_meta(path: Path) -> dict[str, Any]:
     return dict(meta)
 
 
+# What numpy, zipfile and Layout are known to raise over a file that is not what it should be.
+_DAMAGE = (
+    ConfigError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def _guarded(file: Path, read: Callable[[], Any]) -> Any:
     """Run `read`, and turn whatever a damaged file makes numpy raise into one StoreError."""
     try:
         return read()
     except FileNotFoundError:
         raise StoreError(f"{file}: missing; {_REMEDY}") from None
-    except (OSError, ValueError, KeyError, EOFError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise StoreError(f"{file}: damaged ({error}); {_REMEDY}") from None
 
 
@@ -140,14 +153,12 @@ def map_frames(path: Path) -> np.memmap:
     frames = _guarded(path / FRAMES, lambda: np.load(path / FRAMES, mmap_mode="r", allow_pickle=False))
     if not isinstance(frames, np.memmap) or frames.ndim != 4 or frames.dtype not in (np.float32, np.float16):
         raise StoreError(
-            f"{path / FRAMES}: not a (frames, people, joints, channels) array of float32 or float16; "
-            f"{_REMEDY}"
+            f"{path / FRAMES}: not a (frames, people, joints, channels) array of float32 or float16; {_REMEDY}"
         )
     size = (path / FRAMES).stat().st_size
     if size != frames.offset + frames.nbytes:
         raise StoreError(
-            f"{path / FRAMES}: {size} bytes, but {frames.shape} frames take {frames.offset + frames.nbytes}; "
-            f"{_REMEDY}"
+            f"{path / FRAMES}: {size} bytes, but {frames.shape} frames take {frames.offset + frames.nbytes}; {_REMEDY}"
         )
     return frames
 
@@ -157,9 +168,7 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
     file = path / CLIPS
 
     def read() -> dict[str, Any]:
-        with np.load(file, allow_pickle=False) as arrays:
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise ValueError("not an .npz archive")
+        with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as arrays:
             table: dict[str, Any] = {name: arrays[name] for name in ("offsets", *COLUMNS)}
             table["split"] = {name: arrays[f"split/{name}"] for name in splits}
             return table
@@ -171,17 +180,13 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
     for name, array in columns.items():
         kind, shape = expected.get(name, ("int8", (count,)))
         if array.shape != shape or (array.dtype.kind != "U" if kind == "U" else array.dtype != kind):
-            raise StoreError(
-                f"{file}: {name} is {array.dtype} {array.shape}, expected {kind} {shape}; {_REMEDY}"
-            )
+            raise StoreError(f"{file}: {name} is {array.dtype} {array.shape}, expected {kind} {shape}; {_REMEDY}")
     return Clips(**table)
 
 
-def check_agreement(
-    path: Path, meta: Mapping[str, Any], frames: Float[np.ndarray, "f m v c"], clips: Clips
-) -> None:
+def check_agreement(path: Path, meta: Mapping[str, Any], frames: Float[np.ndarray, "f m v c"], clips: Clips) -> None:
     """The three files tell of the same clips."""
-    joints = len(Layout.from_dict(meta["layout"], where=str(path / META)))
+    joints = len(_guarded(path / META, lambda: Layout.from_dict(meta["layout"])))
     shape = (meta["frames"], meta["people"], joints, meta["channels"])
     if frames.shape != shape:
         raise StoreError(f"{path}: {FRAMES} holds {frames.shape}, but {META} says {shape}; {_REMEDY}")
@@ -189,9 +194,7 @@ def check_agreement(
         raise StoreError(f"{path}: {CLIPS} holds {len(clips)} clips, {META} says {meta['clips']}; {_REMEDY}")
     offsets = clips.offsets
     if offsets[0] != 0 or offsets[-1] != len(frames) or (np.diff(offsets) < 1).any():
-        raise StoreError(
-            f"{path}: offsets in {CLIPS} do not divide the {len(frames)} frames of {FRAMES}; {_REMEDY}"
-        )
+        raise StoreError(f"{path}: offsets in {CLIPS} do not divide the {len(frames)} frames of {FRAMES}; {_REMEDY}")
     if clips.label.max() >= len(meta["classes"]) or clips.label.min() < -1:
         raise StoreError(
             f"{path}: labels run from {clips.label.min()} to {clips.label.max()}, but {META} names "

@@ -150,7 +150,7 @@ class StoreWriter:
         rows = np.ascontiguousarray(clip.positions.swapaxes(0, 1), dtype=np.float32)
         if self._dtype == np.float16:
             largest = float(np.nanmax(np.abs(rows), initial=0.0))
-            if largest > np.finfo(np.float16).max:
+            if largest > float(np.finfo(np.float16).max):
                 raise StoreError(f"{clip.name}: {largest:g} does not fit float16; use dtype float32")
             rows = rows.astype(np.float16)
         try:
@@ -182,9 +182,7 @@ class StoreWriter:
         elif not (self.path / META).is_file():
             raise StoreError(f"{self.path}: not a store, so it is left alone; choose another place")
         elif not self._overwrite:
-            raise StoreError(
-                f"{self.path}: there is a store already; choose another place or ask to overwrite it"
-            )
+            raise StoreError(f"{self.path}: there is a store already; choose another place or ask to overwrite it")
 
     def _claim_partial(self) -> None:
         """Make the partial directory ours and empty, unless a living process holds it."""
@@ -244,9 +242,7 @@ class StoreWriter:
                 file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
                 _close_on_disk(file)
         # A store that would not open must not replace one that does.
-        check_agreement(
-            self._partial, meta, map_frames(self._partial), read_clips(self._partial, tuple(self._splits))
-        )
+        check_agreement(self._partial, meta, map_frames(self._partial), read_clips(self._partial, tuple(self._splits)))
         self._put_in_place()
 
     def _put_in_place(self) -> None:
@@ -273,8 +269,7 @@ class StoreWriter:
 
     def _disk_error(self, error: OSError) -> StoreError:
         return StoreError(
-            f"{self.path}: cannot be written ({error.strerror or error}); free some space, or choose another "
-            "place"
+            f"{self.path}: cannot be written ({error.strerror or error}); free some space, or choose another place"
         )
 
 
