@@ -1,0 +1,35 @@
+# Every target does its own set-up: a bare machine needs Python >= 3.10, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-all check format bench clean
+help:          ## Show these targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## The main job end to end, in under five minutes
+	$(BIN)/halpose demo
+
+test: $(STAMP) ## The default tests: CPU, offline (set HALPOSE_DATA to include those on real recordings)
+	$(BIN)/python -m pytest
+
+test-all: $(STAMP) ## Every test that this machine can run
+	$(BIN)/python -m pytest -m "not gpu"
+
+check: $(STAMP) ## Format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Rewrite the files as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:         ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

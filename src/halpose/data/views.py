@@ -1,0 +1,183 @@
+"""Random views of whole batches, on the device, from a `torch.Generator`; and the fixed view of evaluation.
+
+`published_view` is what ISC, CMD and HaLP train on: a temporal crop, then either a shear or a joint jitter.
+`composed_view` draws from a longer list, each part switched by its own setting, all applied together. In both, what
+was missing in the recording (NaN) is zero in the view.
+
+Reference: HaLP (CVPR 2023) Sec. 4.2; ISC: Thoker et al., Skeleton-contrastive 3D Action Representation Learning, ACM MM
+2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, joint mask).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from halpose.config import ViewConfig
+from halpose.data.window import Window
+
+_EVALUATION_SHARE = 0.95  # of the frames, from the middle (published)
+
+
+def random_view(
+    window: Window, chosen: Int[Tensor, " b"], frames: int, config: ViewConfig, generator: torch.Generator
+) -> Float[Tensor, "b m t v c"]:
+    """One random view of each chosen clip.
+
+    Args:
+        window: where the clips are.
+        chosen: positions of the clips in the window; a clip may be chosen twice and gets two different views.
+        frames: T.
+        config: what is drawn, and how strongly.
+        generator: on the window's device.
+    """
+    view = published_view if config.published else composed_view
+    return view(window, chosen, frames, config, generator)
+
+
+def evaluation_view(window: Window, chosen: Int[Tensor, " b"], frames: int) -> Float[Tensor, "b m t v c"]:
+    """The central 95 % of each clip, without randomness."""
+    length = window.lengths[chosen]
+    cut = (length * (1 - _EVALUATION_SHARE) / 2).floor().long()
+    return window.sample(chosen, cut, length - 2 * cut, frames).nan_to_num(0.0)
+
+
+def random_crop(
+    lengths: Int[Tensor, " b"], config: ViewConfig, generator: torch.Generator
+) -> tuple[Int[Tensor, " b"], Int[Tensor, " b"]]:
+    """Start and length of a temporal crop: max(least, floor(T u)) frames, at most T, at a uniform place."""
+    low, high = config.crop
+    share, place = torch.rand(2, len(lengths), generator=generator, device=lengths.device)
+    length = (lengths * (low + (high - low) * share)).floor().long()
+    length = torch.minimum(length.clamp_min(config.least_frames), lengths)
+    start = (place * (lengths - length + 1)).floor().long()
+    return torch.minimum(start, lengths - length), length
+
+
+def published_view(
+    window: Window, chosen: Int[Tensor, " b"], frames: int, config: ViewConfig, generator: torch.Generator
+) -> Float[Tensor, "b m t v c"]:
+    """Crop, then with probability 1/2 a shear, else a jitter of some joints: zero, or a random linear map."""
+    start, length = random_crop(window.lengths[chosen], config, generator)
+    batch, device, joints, channels = len(chosen), window.device, *window.frames.shape[2:]
+    is_sheared, is_zeroed = torch.rand(2, batch, 1, 1, generator=generator, device=device) < 0.5
+    shear = shear_matrix(batch, channels, config.shear, generator, device)
+    eye = torch.eye(channels, device=device)
+    x = window.sample(chosen, start, length, frames, extra=torch.where(is_sheared, shear, eye)).nan_to_num(0.0)
+    jittered = some_joints(batch, joints, round(config.jitter_joints * joints), generator, device)
+    jittered = jittered & ~is_sheared[:, :, 0]
+    corruption = uniform((batch, channels, channels), 1.0, generator, device)
+    corruption = torch.where(is_zeroed, torch.zeros_like(corruption), corruption)
+    mixed = torch.einsum("bmtvc,bdc->bmtvd", x, corruption)
+    return torch.where(jittered[:, None, None, :, None], mixed, x)
+
+
+def composed_view(
+    window: Window, chosen: Int[Tensor, " b"], frames: int, config: ViewConfig, generator: torch.Generator
+) -> Float[Tensor, "b m t v c"]:
+    """Crop; rotation, shear and mirror; other mean pose, offsets and drift; noise; masked joints and parts."""
+    start, length = random_crop(window.lengths[chosen], config, generator)
+    batch, device, joints, channels = len(chosen), window.device, *window.frames.shape[2:]
+    linear = rotation_matrix(batch, channels, window.up, config.yaw, generator, device)
+    linear = shear_matrix(batch, channels, config.shear, generator, device) @ linear
+    x = window.sample(chosen, start, length, frames, extra=linear)
+    if config.mirror:
+        x = mirrored(x, window, chance(batch, config.mirror, generator, device))
+    if config.pose:
+        x = x + pose_shift(x, config.pose, generator)
+    if config.offset:
+        people = x.shape[1]
+        shape = (batch, people, 1, joints, channels)
+        x = x + config.offset * torch.randn(shape, generator=generator, device=device)
+    if config.drift:
+        x = x + drift(x, config.drift, generator)
+    if config.noise:
+        x = x + config.noise * torch.randn(x.shape, generator=generator, device=device)
+    x = x.nan_to_num(0.0)
+    if config.mask_joints:
+        masked = some_joints(batch, joints, round(config.mask_joints * joints), generator, device)
+        masked = masked & chance(batch, config.mask_probability, generator, device)[:, None]
+        x = x.masked_fill(masked[:, None, None, :, None], 0.0)
+    if config.mask_part:
+        masked = one_part(batch, window, generator)
+        masked = masked & chance(batch, config.mask_part, generator, device)[:, None]
+        x = x.masked_fill(masked[:, None, None, :, None], 0.0)
+    return x
+
+
+def uniform(
+    shape: tuple[int, ...], reach: float, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Uniform numbers in (-reach, reach)."""
+    return (torch.rand(shape, generator=generator, device=device) * 2 - 1) * reach
+
+
+def chance(batch: int, probability: float, generator: torch.Generator, device: torch.device) -> Bool[Tensor, " b"]:
+    """For each clip, whether a thing of this probability happens."""
+    return torch.rand(batch, generator=generator, device=device) < probability
+
+
+def shear_matrix(
+    batch: int, channels: int, reach: float, generator: torch.Generator, device: torch.device
+) -> Float[Tensor, "b c c"]:
+    """Ones on the diagonal, the rest uniform in +- reach."""
+    eye = torch.eye(channels, device=device)
+    return eye + uniform((batch, channels, channels), reach, generator, device) * (1 - eye)
+
+
+def rotation_matrix(
+    batch: int, channels: int, up: int, degrees: float, generator: torch.Generator, device: torch.device
+) -> Float[Tensor, "b c c"]:
+    """Rotations about the vertical, uniform in +- degrees; in 2-D, where that is not possible, in the plane."""
+    angle = uniform((batch,), math.radians(degrees), generator, device)
+    first, second = (0, 1) if channels == 2 else [axis for axis in range(3) if axis != up]
+    matrix = torch.eye(channels, device=device).repeat(batch, 1, 1)
+    matrix[:, first, first] = matrix[:, second, second] = angle.cos()
+    matrix[:, first, second] = angle.sin()
+    matrix[:, second, first] = -angle.sin()
+    return matrix
+
+
+def mirrored(x: Float[Tensor, "b m t v c"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b m t v c"]:
+    """Left-right mirror image: x changes sign and left joints take the place of right ones."""
+    partner = torch.tensor(window.layout.mirror, device=x.device)
+    sign = torch.ones(x.shape[-1], device=x.device)
+    sign[0] = -1
+    return torch.where(happens[:, None, None, None, None], x[:, :, :, partner] * sign, x)
+
+
+def pose_shift(x: Float[Tensor, "b m t v c"], reach: float, generator: torch.Generator) -> Float[Tensor, "b m 1 v c"]:
+    """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's."""
+    mean = x.nanmean(dim=2, keepdim=True)
+    other = mean[torch.randperm(len(x), generator=generator, device=x.device)]
+    share = reach * torch.rand((len(x), 1, 1, 1, 1), generator=generator, device=x.device)
+    return (share * (other - mean)).nan_to_num(0.0)
+
+
+def drift(x: Float[Tensor, "b m t v c"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b m t v c"]:
+    """A slow wander of every joint: cosines of one, two and three half-waves over the view."""
+    batch, people, frames, joints, channels = x.shape
+    time = (torch.arange(frames, device=x.device) + 0.5) / frames
+    waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device)[:, None] * time)
+    size = torch.randn((batch, people, joints, channels, 3), generator=generator, device=x.device)
+    return deviation * torch.einsum("bmvck,kt->bmtvc", size, waves)
+
+
+def some_joints(
+    batch: int, joints: int, count: int, generator: torch.Generator, device: torch.device
+) -> Bool[Tensor, "b v"]:
+    """For each clip, a random set of `count` joints."""
+    order = torch.rand((batch, joints), generator=generator, device=device).argsort(dim=1)
+    return order < count
+
+
+def one_part(batch: int, window: Window, generator: torch.Generator) -> Bool[Tensor, "b v"]:
+    """For each clip, the joints of one random body part of the layout."""
+    parts = torch.zeros(max(len(window.layout.parts), 1), len(window.layout), dtype=torch.bool)
+    for row, members in enumerate(window.layout.parts.values()):
+        parts[row, list(members)] = True
+    picked = torch.randint(len(parts), (batch,), generator=generator, device=window.device)
+    return parts.to(window.device)[picked]

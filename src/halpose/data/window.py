@@ -1,0 +1,136 @@
+"""A window of a store on the compute device: clips are cropped, resized and normalised there, batch by batch.
+
+No worker processes and no per-sample Python: one gather of the frames that a batch of views needs, one linear
+interpolation and one matrix product. Centring, alignment and scale are the store's transforms, applied here, so that
+they are switches of a run and not another preparation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from halpose.config import DataConfig
+from halpose.data.store import Store
+from halpose.errors import DataError
+from halpose.skeleton import Layout
+
+
+@dataclass
+class Window:
+    """Clips of a store, resident on a device.
+
+    Attributes:
+        frames: (F, M, V, C) all frames of the clips, one clip after another; NaN is missing.
+        starts: (N,) first frame of each clip.
+        lengths: (N,) frames of each clip.
+        origin: (N, C) what is subtracted when `centre` is first.
+        linear: (N, C, C) alignment and scale: positions are multiplied by its transpose.
+        centre: first, frame or none.
+        up: which coordinate points up: 1 (y), or 2 (z) where the published alignment turned the spine there.
+        layout: joint layout.
+        clips: (N,) index of each clip in the store.
+    """
+
+    frames: Float[Tensor, "f m v c"]
+    starts: Int[Tensor, " n"]
+    lengths: Int[Tensor, " n"]
+    origin: Float[Tensor, "n c"]
+    linear: Float[Tensor, "n c c"]
+    centre: str
+    up: int
+    layout: Layout
+    clips: Int[np.ndarray, " n"]
+
+    @classmethod
+    def load(
+        cls,
+        store: Store,
+        clips: Int[np.ndarray, " n"],
+        data: DataConfig,
+        device: torch.device | str = "cpu",
+    ) -> Window:
+        """Copy clips of a store to a device.
+
+        Raises:
+            DataError: no clips were asked for.
+        """
+        if not len(clips):
+            raise DataError(f"{store.path}: the chosen part of the split has no clips")
+        table = store.clips
+        lengths = table.lengths[clips]
+        picked = np.concatenate([np.arange(a, a + n) for a, n in zip(table.offsets[clips], lengths, strict=True)])
+        whole = len(picked) == len(store.frames)
+        frames = np.asarray(store.frames if whole else store.frames[picked], dtype=np.float32)
+        channels = frames.shape[-1]
+        rotation = {
+            "torso": table.torso_rotation,
+            "first": table.first_rotation,
+            "none": np.broadcast_to(np.eye(3), (len(store), 3, 3)),
+        }[data.align][clips][:, :channels, :channels]
+        scale = np.ones(len(clips))
+        if data.scale == "rms":
+            scale = (table.scale_frame if data.centre == "frame" else table.scale_first)[clips]
+        linear = rotation / np.maximum(scale, 1e-6)[:, None, None]
+
+        def put(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.array(array)).to(device)
+
+        return cls(
+            frames=put(frames),
+            starts=put(np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)),
+            lengths=put(lengths.astype(np.int64)),
+            origin=put(table.origin[clips][:, :channels].astype(np.float32)),
+            linear=put(linear.astype(np.float32)),
+            centre=data.centre,
+            up=2 if data.align == "first" and channels == 3 else 1,
+            layout=store.layout,
+            clips=np.asarray(clips),
+        )
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the clips are."""
+        return self.frames.device
+
+    def sample(
+        self,
+        chosen: Int[Tensor, " b"],
+        start: Int[Tensor, " b"],
+        length: Int[Tensor, " b"],
+        frames: int,
+        extra: Float[Tensor, "b c c"] | None = None,
+    ) -> Float[Tensor, "b m t v c"]:
+        """Crops of clips, linearly resized to `frames` (half-pixel centres), normalised; missing values stay NaN.
+
+        Args:
+            chosen: positions of the clips in this window.
+            start: first frame of each crop, within its clip.
+            length: frames of each crop.
+            frames: T.
+            extra: a further linear map per clip, applied after alignment and scale.
+        """
+        grid = torch.arange(frames, device=self.device)
+        position = (grid + 0.5) * (length[:, None] / frames) - 0.5
+        position = position.clamp_min(0.0).minimum((length - 1)[:, None].to(position.dtype))
+        below = position.floor().long()
+        above = torch.minimum(below + 1, (length - 1)[:, None])
+        first = (self.starts[chosen] + start)[:, None]
+        share = (position - below)[..., None, None, None]
+        x = torch.lerp(self.frames[first + below].float(), self.frames[first + above].float(), share)
+        x = x.transpose(1, 2)  # (B, M, T, V, C)
+        if self.centre == "first":
+            x = x - self.origin[chosen][:, None, None, None]
+        elif self.centre == "frame":
+            x = x - x[:, :1, :, self.layout.centre : self.layout.centre + 1]
+        linear = self.linear[chosen]
+        if extra is not None:
+            linear = extra @ linear
+        return torch.einsum("bmtvc,bdc->bmtvd", x, linear)

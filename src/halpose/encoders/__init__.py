@@ -1,0 +1,64 @@
+"""Encoders: a batch of views (N, M, T, V, C) in, a feature per clip (N, `feature_dim`) out.
+
+To add one, write `encoders/x.py` and a line in `ENCODERS`; the contract tests find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from halpose.config import EncoderConfig
+from halpose.encoders.gru import GRU
+from halpose.encoders.transformer import Transformer
+from halpose.errors import ConfigError
+from halpose.skeleton import Layout
+
+
+def _gru(config: EncoderConfig, layout: Layout, people: int, channels: int, reverse: bool = False) -> nn.Module:
+    return GRU(
+        len(layout) * channels * people,
+        config.width,
+        config.layers,
+        reverse=reverse,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
+def _bigru(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+    return _gru(config, layout, people, channels, reverse=True)
+
+
+def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+    return Transformer(
+        len(layout) * channels * people,
+        config.width,
+        config.layers,
+        config.heads,
+        config.patch,
+        config.dropout,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
+ENCODERS: dict[str, Callable[[EncoderConfig, Layout, int, int], nn.Module]] = {
+    "gru": _gru,
+    "bigru": _bigru,
+    "transformer": _transformer,
+}
+
+
+def build_encoder(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+    """The encoder a configuration names; its `feature_dim` is the size of its output.
+
+    Raises:
+        ConfigError: there is no such encoder.
+    """
+    if config.name not in ENCODERS:
+        raise ConfigError(f"encoder.name is {config.name!r}; there are: {', '.join(ENCODERS)}")
+    return ENCODERS[config.name](config, layout, people, channels)

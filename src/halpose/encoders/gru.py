@@ -1,0 +1,63 @@
+"""Recurrent encoders: `gru`, the form that the published code trains, and `bigru`, the one its name promises.
+
+The published "BiGRU" is fed one frame at a time and carries both hidden states, so both halves run forward in time and
+are concatenated between layers. Its checkpoints need that form. In a truly bidirectional GRU the last frame of the
+reverse half has seen one frame only: there `final` pooling takes each half's final state instead.
+
+Reference: HaLP (CVPR 2023) and CMD (ECCV 2022), Sec. 4; the forward-in-time form is the published code's.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from halpose.encoders.pooling import InputNorm, Pool, flatten_frames
+
+
+class GRU(nn.Module):
+    """Layers of two GRUs, either both forward in time or one in each direction.
+
+    Args:
+        channels: values per frame (V x C x M).
+        width: hidden size of each half (published: 1024).
+        layers: number of layers (published: 3).
+        reverse: whether the second half runs backward in time.
+        pooling: see `Pool`.
+        segments: see `Pool`.
+        input_norm: BatchNorm over the input channels (published: yes).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        layers: int,
+        reverse: bool,
+        pooling: str,
+        segments: int,
+        input_norm: bool,
+    ) -> None:
+        super().__init__()
+        self.reverse = reverse
+        self.norm = InputNorm(channels) if input_norm else nn.Identity()
+        sizes = [channels] + [2 * width] * (layers - 1)
+        self.first = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
+        self.second = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
+        self.pool = Pool(pooling, segments, 2 * width)
+        self.feature_dim = self.pool.feature_dim
+
+    def forward(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n f"]:
+        """Feature of each clip."""
+        y: Tensor = self.norm(flatten_frames(x))
+        final = y[:, -1]
+        for first, second in zip(self.first, self.second, strict=True):
+            ahead, ahead_state = first(y)
+            back, back_state = second(y.flip(1) if self.reverse else y)
+            if self.reverse:
+                back = back.flip(1)
+            y = torch.cat([ahead, back], dim=2)
+            final = torch.cat([ahead_state[0], back_state[0]], dim=1)
+        feature: Tensor = self.pool(y, final)
+        return feature

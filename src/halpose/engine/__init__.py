@@ -1,0 +1,1 @@
+"""Training: one loop, schedules, complete checkpoints, run directories."""

@@ -1,0 +1,150 @@
+"""A run directory as an object: what was trained, on what, and the method with its learned weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from halpose.config import Config
+from halpose.data.store import Store
+from halpose.engine.checkpoint import load_checkpoint
+from halpose.errors import CheckpointError
+from halpose.methods import Method, build_method
+from halpose.skeleton import Layout
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a method needs to know of its input."""
+
+    layout: Layout
+    people: int
+    channels: int
+
+    @classmethod
+    def of_store(cls, store: Store) -> Shape:
+        """The shape of a store's clips."""
+        return cls(store.layout, int(store.frames.shape[1]), int(store.frames.shape[3]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `config.json`."""
+        return {"layout": self.layout.to_dict(), "people": self.people, "channels": self.channels}
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any], where: str) -> Shape:
+        """The inverse of `to_dict`."""
+        return cls(Layout.from_dict(table["layout"], where), int(table["people"]), int(table["channels"]))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run.
+
+    Attributes:
+        path: the run directory.
+        config: its resolved configuration.
+        shape: what it takes as input.
+        about: the rest of `config.json` (store, versions).
+        step: steps that were taken.
+        method: the trained method, in eval mode.
+    """
+
+    path: Path
+    config: Config
+    shape: Shape
+    about: dict[str, Any]
+    step: int
+    method: Method
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device | str = "cpu", step: int | None = None) -> Run:
+        """Read a run and its newest checkpoint (or that of one step).
+
+        Raises:
+            CheckpointError: this is no run directory, or it is damaged.
+        """
+        path = Path(path)
+        about, config, shape = read_run_config(path)
+        method = fresh_method(config, shape)
+        checkpoint = load_checkpoint(path, step)
+        load_weights(method, checkpoint.weights, checkpoint.path)
+        return cls(path, config, shape, about, checkpoint.step, method.to(device).eval())
+
+    def untrained(self, device: torch.device | str = "cpu") -> Method:
+        """The same method before its first step."""
+        return fresh_method(self.config, self.shape).to(device).eval()
+
+    def check_store(self, store: Store) -> None:
+        """Whether this run's encoder can read a store.
+
+        Raises:
+            CheckpointError: layout, people or channels differ.
+        """
+        theirs = Shape.of_store(store)
+        for what, ours, found in (
+            ("joints", self.shape.layout.joints, theirs.layout.joints),
+            ("channels per joint", self.shape.channels, theirs.channels),
+            ("people per clip", self.shape.people, theirs.people),
+        ):
+            if ours != found:
+                name, other = self.shape.layout.name, theirs.layout.name
+                detail = f"{name}, {other}" if what == "joints" else f"{ours}, {found}"
+                raise CheckpointError(
+                    f"{self.path}: trained on another kind of store than {store.path}: {what} differ ({detail}); "
+                    "evaluate on a store of the same layout, or train on this one"
+                )
+
+
+def fresh_method(config: Config, shape: Shape) -> Method:
+    """The method with its initial weights, a function of the seed alone."""
+    generator = torch.Generator().manual_seed(config.seed)
+    return build_method(config, shape.layout, shape.people, shape.channels, generator)
+
+
+def read_run_config(path: Path) -> tuple[dict[str, Any], Config, Shape]:
+    """`config.json` of a run directory: everything in it, the configuration, the input's shape.
+
+    Raises:
+        CheckpointError: the file is missing or not what it should be.
+    """
+    file = path / "config.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        shape = Shape.from_dict(about["shape"], str(file))
+        settings = about["config"]
+    except OSError:
+        raise CheckpointError(
+            f"{path}: not a run directory (no config.json); expected what `halpose train … --out` made"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: damaged ({error!r})") from None
+    return about, Config.from_dict(settings, str(file)), shape
+
+
+def load_weights(method: Method, weights: dict[str, torch.Tensor], where: Path, ignore: str = "") -> None:
+    """Put saved weights into a method.
+
+    Args:
+        method: freshly built.
+        weights: as saved.
+        where: for the error message.
+        ignore: keys that begin so may be missing or surplus (a fork's terms have state of their own).
+
+    Raises:
+        CheckpointError: the weights are of another architecture.
+    """
+    own = method.state_dict()
+    if ignore:
+        weights = {key: value for key, value in weights.items() if key in own or not key.startswith(ignore)}
+        weights = {key: value for key, value in own.items() if key.startswith(ignore)} | weights
+    wrong = sorted(set(own) ^ set(weights)) or sorted(k for k in own if own[k].shape != weights[k].shape)
+    if wrong:
+        raise CheckpointError(
+            f"{where}: weights of another architecture; {len(wrong)} differ, first {wrong[0]!r}; "
+            "use the configuration that they were trained with"
+        )
+    method.load_state_dict(weights)

@@ -1,0 +1,39 @@
+"""Methods: what is minimised. A method is streams (from the configuration) and a list of weighted terms.
+
+To add one, write `methods/x.py` with its terms, put their formulas in `losses.py`, and add a line to `METHODS`; the
+contract tests find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from halpose.config import Config
+from halpose.errors import ConfigError
+from halpose.methods.base import Method, Term, build_streams
+from halpose.methods.halp import halp
+from halpose.methods.moco import moco
+from halpose.methods.pull import pull
+from halpose.skeleton import Layout
+
+__all__ = ["METHODS", "Method", "Term", "build_method"]
+
+METHODS: dict[str, Callable[[Config], list[Term]]] = {
+    "moco": moco,
+    "halp": halp,
+    "pull": pull,
+}
+
+
+def build_method(config: Config, layout: Layout, people: int, channels: int, generator: torch.Generator) -> Method:
+    """The method a configuration names, with fresh weights drawn from `generator` (a CPU generator).
+
+    Raises:
+        ConfigError: there is no such method, encoder or stream, or their settings contradict each other.
+    """
+    if config.method not in METHODS:
+        raise ConfigError(f"method is {config.method!r}; there are: {', '.join(METHODS)}")
+    streams = build_streams(config, layout, people, channels, generator)
+    return Method(streams, METHODS[config.method](config), layout, config.contrast.mask_own)

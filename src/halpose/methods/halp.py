@@ -1,0 +1,192 @@
+"""HaLP: positives hallucinated in latent space by walking from each key toward a prototype.
+
+Everything happens in the space of dot products: no hallucinated vector is ever formed. With anchor z and positive
+z^H = alpha z + beta P_sel, the loss needs q . z^H = alpha q . z + beta q . P_sel, and the rank filter compares t with a
+limit that `parts.geodesic` knows in closed form.
+
+Reference: Shah et al., HaLP: Hallucinating Latent Positives for Skeleton-based Self-Supervised Learning of Actions,
+CVPR 2023, Eqs. 2 to 8 and Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from halpose.config import Config, HalpConfig
+from halpose.errors import ConfigError
+from halpose.losses import weighted_contrast, weighted_pull
+from halpose.methods.base import Moment, StreamOutput, Term
+from halpose.methods.moco import InfoNCE
+from halpose.parts.geodesic import Limits, limits, mean_walk, walk
+from halpose.parts.prototypes import cluster_sphere
+from halpose.parts.stream import Stream
+
+# Inside an InfoNCE the mean over t has no closed form; this many Gauss-Legendre nodes leave an error below 1e-6.
+_NODES = 6
+
+
+class DelayedTerm(Term):
+    """A term that begins late in training: the paper has mu = 0 for the first 200 of 450 epochs."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config.halp
+        self.temperature = config.contrast.temperature
+        self.least_samples = max(config.halp.newest, int(config.halp.wait * config.contrast.queue) + 1)
+
+    def is_active(self, moment: Moment) -> bool:
+        """Whether the term has begun: late enough, and enough keys seen to cluster."""
+        return moment.progress >= self.config.start and moment.samples >= self.least_samples
+
+    def weight(self, moment: Moment) -> float:
+        """Mu, once the term has begun."""
+        return self.config.weight if self.is_active(moment) else 0.0
+
+
+class HaLP(DelayedTerm):
+    """The hallucinated term of every stream, with that stream's prototypes."""
+
+    name = "halp"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        available = min(config.halp.newest, config.contrast.queue)
+        if config.halp.prototypes > available:
+            raise ConfigError(
+                f"halp.prototypes is {config.halp.prototypes}, but only {available} keys are clustered "
+                "(the smaller of halp.newest and contrast.queue); raise those or lower the prototypes"
+            )
+        for name in config.streams:
+            self.register_buffer(f"prototypes_{name}", torch.zeros(config.halp.prototypes, config.contrast.embedding))
+
+    def of_stream(self, name: str) -> Tensor:
+        """The (P, D) prototypes of a stream."""
+        found: Tensor = getattr(self, f"prototypes_{name}")
+        return found
+
+    def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 8 (or its contrastive form) summed over the streams; logs the kept fraction."""
+        losses, kept = [], []
+        for name, output in outputs.items():
+            loss, share = self.of_output(output, self.of_stream(name), moment.generator)
+            losses.append(loss)
+            kept.append(share)
+        return sum(losses[1:], losses[0]), {"kept": sum(kept[1:], kept[0]) / len(kept)}
+
+    def of_output(
+        self, output: StreamOutput, prototypes: Float[Tensor, "n d"], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """The term of one stream and the fraction of its positives that the rank filter kept."""
+        anchor = output.key if self.config.anchor == "key" else output.query.detach()
+        limit = limits(anchor @ prototypes.T, prototypes @ prototypes.T)
+        alpha, beta, weight, selected = self._positives(limit, generator)
+        query_anchor = (output.query * anchor).sum(1, keepdim=True)
+        query_target = (output.query @ prototypes.T).gather(1, selected)
+        similarity = alpha * query_anchor + beta * query_target
+        if self.config.placement == "inside":
+            loss = weighted_contrast(similarity, weight, output.negatives, self.temperature)
+        else:
+            loss = weighted_pull(similarity, weight, self.temperature)
+        return loss, weight.mean()
+
+    def draw(self, limit: Limits, generator: torch.Generator) -> tuple[Int[Tensor, "b g"], Float[Tensor, "b g"]]:
+        """Prototypes to walk toward, and uniform numbers in (0, 1) that say how far."""
+        batch, prototypes = limit.pair.shape
+        shape = (batch, self.config.positives)
+        device = limit.pair.device
+        if self.config.select == "others":
+            other = torch.randint(prototypes - 1, shape, generator=generator, device=device)
+            selected = other + (other >= limit.nearest[:, None]).long()
+        else:
+            selected = torch.randint(prototypes, shape, generator=generator, device=device)
+        return selected, torch.rand(shape, generator=generator, device=device)
+
+    def _positives(self, limit: Limits, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Coefficients alpha and beta, weight and prototype of every hallucinated positive, each (B, G)."""
+        if self.config.estimator == "expected":
+            return self._expected(limit)
+        selected, uniform = self.draw(limit, generator)
+        rank = limit.rank.gather(1, selected)
+        omega = limit.omega.gather(1, selected)
+        exact = self.config.estimator == "exact"
+        furthest = rank if exact else limit.pair.gather(1, selected)
+        t = step_size(uniform, furthest, self.config)
+        kept = torch.ones_like(t) if exact else (t <= rank).to(t.dtype)
+        alpha, beta = walk(t, omega)
+        return alpha, beta, kept, selected
+
+    def _expected(self, limit: Limits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The mean over P_sel and t in closed form: each prototype stands for its whole arc of positives.
+
+        An arc from `low` to `high` has weight (high - low) / (lambda t*), the chance that a draw survives the rank
+        filter, and its mean point is known (`mean_walk`).
+        """
+        span = (self.config.hardness * limit.pair).clamp_min(1e-6)
+        if self.config.interval == "paper":
+            low, high = torch.zeros_like(span), torch.minimum(span, limit.rank)
+        else:
+            low = (1 - self.config.hardness) * limit.pair
+            high = torch.minimum(limit.pair, limit.rank)
+        if self.config.hardest:
+            low = high = limit.pair
+            weight = (limit.pair <= limit.rank).to(span.dtype)
+        else:
+            weight = (high - low).clamp_min(0.0) / span
+        is_nearest = nn.functional.one_hot(limit.nearest, limit.pair.shape[1]).bool()
+        # Toward P* itself the walk has no length: all of its positives are the anchor (select = all).
+        weight = torch.where(is_nearest, float(self.config.select == "all"), weight)
+        selected = torch.arange(limit.pair.shape[1], device=weight.device).expand_as(weight)
+        high = torch.maximum(low, high)
+        if self.config.placement == "beside":
+            alpha, beta = mean_walk(low, high, limit.omega)
+            return alpha, beta, weight, selected
+        node, node_weight = (
+            torch.as_tensor(values, dtype=weight.dtype, device=weight.device)
+            for values in np.polynomial.legendre.leggauss(_NODES)
+        )
+        t = low[..., None] + (high - low)[..., None] * (node + 1) / 2
+        alpha, beta = walk(t, limit.omega[..., None].expand_as(t))
+        weight = weight[..., None] * node_weight / 2
+        return alpha.flatten(1), beta.flatten(1), weight.flatten(1), selected.repeat_interleave(_NODES, dim=1)
+
+    def after_step(self, streams: dict[str, Stream], moment: Moment, batch: int) -> None:
+        """Cluster the newest keys, every `refresh` steps and just before the term begins."""
+        following = moment.following(batch)
+        begins = self.is_active(following) and not self.is_active(moment)
+        if not begins and not (self.is_active(following) and following.step % self.config.refresh == 0):
+            return
+        for name, stream in streams.items():
+            prototypes = self.of_stream(name)
+            warm = prototypes.clone() if self.config.warm_start and not begins else None
+            keys = stream.queue.newest(self.config.newest)
+            prototypes.copy_(
+                cluster_sphere(
+                    keys,
+                    len(prototypes),
+                    moment.generator,
+                    start=warm,
+                    iterations=3 if warm is not None else 15,
+                )
+            )
+
+
+def step_size(
+    uniform: Float[Tensor, "b g"], furthest: Float[Tensor, "b g"], config: HalpConfig
+) -> Float[Tensor, "b g"]:
+    """How far each walk goes, as a fraction of its geodesic.
+
+    paper: t uniform in (0, lambda t*). published: t uniform in ((1 - lambda) t*, t*], what the published code draws and
+    Table 5 fits. `hardest`: t = t*.
+    """
+    if config.hardest:
+        return furthest
+    step = config.hardness * uniform
+    return (step if config.interval == "paper" else 1 - step) * furthest
+
+
+def halp(config: Config) -> list[Term]:
+    """MoCo and the hallucinated term."""
+    return [InfoNCE(config), HaLP(config)]

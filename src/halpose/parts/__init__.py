@@ -1,0 +1,1 @@
+"""Parts that methods are made of: streams with their queues, prototypes, geodesic walks."""
