@@ -1,0 +1,407 @@
+"""The benchmarks: one `DatasetSpec` each: what its files look like, who trains, who tests, on what terms.
+
+To add a data set, write one `DatasetSpec` here; to read a new kind of file, see `halpose.io`. Training parts
+are the published ones. The validation part is ours: it leaves the official training part, by subject wherever
+the set names subjects, and takes every fifth of them in natural order, or the last where there are fewer than
+five. It is for every choice one makes; the test part is for the number one reports.
+"""
+
+from __future__ import annotations
+
+from halpose.data.classes import (
+    BANDAI_1,
+    BANDAI_2,
+    HDM05,
+    MSR_ACTION3D,
+    NTU60,
+    NTU120,
+    NW_UCLA,
+    PKUMMD,
+    SBU,
+    UTD_MHAD,
+)
+from halpose.data.spec import PUBLISHED, UNTURNED, DatasetSpec, FileForm
+from halpose.data.splits import SplitRule, by_subject, every_fifth
+from halpose.errors import ConfigError
+
+__all__ = ["DATASETS", "DatasetSpec", "FileForm", "SplitRule", "find_spec"]
+
+
+def find_spec(name: str) -> DatasetSpec:
+    """The data set of a name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise ConfigError(f"no data set named {name!r}; halpose knows {', '.join(DATASETS)}") from None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NTU60_TRAIN = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+_NTU120_TRAIN = (
+    *_NTU60_TRAIN,
+    *(45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91),
+    *(92, 93, 94, 95, 97, 98, 100, 103),
+)
+_NTU_TERMS = "Free for academic research after signing the release agreement; no redistribution."
+_NTU_SOURCE = "https://rose1.ntu.edu.sg/dataset/actionRecognition (request; the skeleton archives are enough)"
+
+NTU_60 = DatasetSpec(
+    name="ntu60",
+    title="NTU RGB+D 60",
+    classes=NTU60,
+    layout="kinect25",
+    people=2,
+    forms=(
+        FileForm(
+            "ntu",
+            r"S0(0\d|1[0-7])C\d{3}P\d{3}R\d{3}A0([0-5]\d|60)\.skeleton",
+            "nturgb+d_skeletons/S001C001P001R001A001.skeleton",
+        ),
+        FileForm("pyskl", r"ntu60_3danno\.pkl", "ntu60_3danno.pkl"),
+    ),
+    splits={
+        "x-sub": by_subject(_NTU60_TRAIN),
+        "x-view": SplitRule(
+            "camera",
+            frozenset("23"),
+            validation=every_fifth(map(str, range(1, 41))),
+            why="subjects 5, 10, ... 40 in the training cameras: held out by subject, so that both cameras "
+            "stay in the training part",
+        ),
+    },
+    default_split="x-sub",
+    licence=_NTU_TERMS,
+    source=_NTU_SOURCE,
+    citation="Shahroudy, Liu, Ng, Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis. CVPR 2016.",
+    files=56_880,
+    clips=56_578,
+    counts={"x-sub": (40_091, 16_487), "x-view": (37_646, 18_932)},
+    missing_list="NTU_RGBD_samples_with_missing_skeletons.txt (302 names)",
+    normalisation=PUBLISHED,
+    notes=("With the 302 clips of the published list, x-sub is 40 320 / 16 560 and x-view 37 920 / 18 960.",),
+)
+
+NTU_120 = DatasetSpec(
+    name="ntu120",
+    title="NTU RGB+D 120",
+    classes=NTU120,
+    layout="kinect25",
+    people=2,
+    forms=(
+        FileForm(
+            "ntu",
+            r"S0[0-3]\dC\d{3}P\d{3}R\d{3}A(0\d\d|1[01]\d|120)\.skeleton",
+            "nturgb+d_skeletons/S018C001P008R001A061.skeleton",
+        ),
+        FileForm("pyskl", r"ntu120_3danno\.pkl", "ntu120_3danno.pkl"),
+    ),
+    splits={
+        "x-sub": by_subject(_NTU120_TRAIN),
+        "x-set": SplitRule(
+            "setup",
+            frozenset(map(str, range(2, 33, 2))),
+            validation=every_fifth(map(str, range(1, 107))),
+            why="subjects 5, 10, ... 105 in the training setups: held out by subject, so that every setup "
+            "stays in the training part",
+        ),
+    },
+    default_split="x-sub",
+    licence=_NTU_TERMS,
+    source=_NTU_SOURCE,
+    citation="Liu, Shahroudy, Perez, Wang, Duan, Kot: NTU RGB+D 120: A Large-Scale Benchmark for 3D Human "
+    "Activity Understanding. TPAMI 2019.",
+    files=114_480,
+    clips=113_945,
+    counts={"x-sub": (63_026, 50_919), "x-set": (54_468, 59_477)},
+    missing_list="NTU_RGBD120_samples_with_missing_skeletons.txt (535 names)",
+    normalisation=PUBLISHED,
+    notes=("Contains NTU RGB+D 60: its training subjects contain those of NTU-60 x-sub.",),
+)
+
+_PKU_TERMS = "Free for academic research after an agreement; no redistribution."
+_PKU_SOURCE = "https://struct002.github.io/PKUMMD (skeletons, labels and split files)"
+_PKU_CITATION = "Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action Understanding. 2017."  # noqa: E501 # fmt: skip
+
+PKUMMD_1 = DatasetSpec(
+    name="pkummd1",
+    title="PKU-MMD I",
+    classes=PKUMMD,
+    layout="kinect25",
+    people=2,
+    forms=(FileForm("pkummd", r"[^/]*[Ss][Kk][Ee][Ll][^/]*/\d{4}-[LMR]\.txt", "skeleton/0002-L.txt"),),
+    splits={
+        "x-sub": SplitRule(
+            "video",
+            videos="cross_subject.txt",
+            validation_by="recording",
+            why="every fifth recording of the training part, with all its cameras: file names hold no subject",
+        ),
+        "x-view": SplitRule(
+            "video",
+            videos="cross_view.txt",
+            validation_by="recording",
+            why="every fifth recording, with all its training cameras: file names hold no subject",
+        ),
+    },
+    default_split="x-sub",
+    licence=_PKU_TERMS,
+    source=_PKU_SOURCE,
+    citation=_PKU_CITATION,
+    files=1_076,
+    clips=21_545,
+    counts={"x-sub": (18_841, 2_704), "x-view": (14_357, 7_188)},
+    normalisation=PUBLISHED,
+)
+
+PKUMMD_2 = DatasetSpec(
+    name="pkummd2",
+    title="PKU-MMD II",
+    classes=PKUMMD,
+    layout="kinect25",
+    people=2,
+    forms=(FileForm("pkummd", r"[^/]*[Ss][Kk][Ee][Ll][^/]*/A\d+N\d+-[LMR]\.txt", "skeleton/A01N01-L.txt"),),
+    splits={
+        "x-sub": SplitRule(
+            "video",
+            videos="cross_subject_v2.txt",
+            why="every fifth subject (N in the file name) of the training part",
+        ),
+        "x-view": SplitRule(
+            "video",
+            videos="cross_view_v2.txt",
+            why="every fifth subject (N in the file name) of the training part",
+        ),
+    },
+    default_split="x-sub",
+    licence=_PKU_TERMS,
+    source=_PKU_SOURCE,
+    citation=_PKU_CITATION,
+    clips=6_945,
+    counts={"x-sub": (5_332, 1_613)},
+    normalisation=PUBLISHED,
+    notes=("51 classes are named; phase II shows 41 of them.",),
+)
+
+UTD = DatasetSpec(
+    name="utd-mhad",
+    title="UTD-MHAD",
+    classes=UTD_MHAD,
+    layout="kinect20",
+    people=1,
+    forms=(FileForm("utd", r"a\d+_s\d+_t\d+_skeleton\.mat", "Skeleton/a1_s1_t1_skeleton.mat"),),
+    splits={"x-sub": by_subject((1, 3, 5, 7))},
+    default_split="x-sub",
+    licence='"Freely available" by its paper; no licence text. Do not redistribute.',
+    source="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html (Skeleton.zip)",
+    citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition. ICIP 2015.",
+    files=861,
+    clips=861,
+    counts={"x-sub": (431, 430)},
+)
+
+UCLA = DatasetSpec(
+    name="nw-ucla",
+    title="Northwestern-UCLA Multiview Action3D",
+    classes=NW_UCLA,
+    layout="kinect20",
+    people=1,
+    forms=(FileForm("ucla", r"a\d\d_s\d\d_e\d\d_v\d\d\.json", "all_sqe/a01_s01_e00_v01.json"),),
+    splits={
+        "x-view": SplitRule(
+            "camera",
+            frozenset("12"),
+            validation=every_fifth(map(str, range(1, 11))),
+            why="subjects 5 and 10 in views 1 and 2, both of them hard; they say little about an unseen view",
+        ),
+        "x-view-2": SplitRule(
+            "camera",
+            frozenset("12"),
+            validation=frozenset("2"),
+            validation_by="camera",
+            why="view 2, whole: the same training and test parts as x-view, with a validation part that asks for what "
+            "the test part asks for, an unseen view",
+        ),
+        "x-sub": by_subject((1, 3, 5, 7, 9)),
+    },
+    default_split="x-view",
+    licence="None stated (research benchmark). Do not redistribute.",
+    source="https://wangjiangb.github.io/my_data.html; the skeletons as CTR-GCN uses them, all_sqe/*.json",
+    citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
+    files=1_484,
+    clips=1_484,
+    counts={"x-view": (1_020, 464), "x-view-2": (1_020, 464), "x-sub": (724, 760)},
+)
+
+MSR = DatasetSpec(
+    name="msr-action3d",
+    title="MSR-Action3D",
+    classes=MSR_ACTION3D,
+    layout="kinect20",
+    people=1,
+    forms=(
+        FileForm(
+            "msr",
+            r"a\d\d_s\d\d_e\d\d_skeleton3D\.txt",
+            "MSRAction3DSkeletonReal3D/a01_s01_e01_skeleton3D.txt",
+        ),
+    ),
+    splits={"x-sub": by_subject((1, 3, 5, 7, 9))},
+    default_split="x-sub",
+    licence="None found (Microsoft Research). Research use; do not redistribute.",
+    source="https://wangjiangb.github.io/my_data.html (MSRAction3DSkeletonReal3D)",
+    citation="Li, Zhang, Liu: Action Recognition Based on a Bag of 3D Points. CVPR Workshops 2010.",
+    files=567,
+    clips=557,
+    counts={"x-sub": (284, 273)},
+    prune=_words(
+        "a02_s03_e02 a04_s03_e01 a07_s04_e01 a13_s09_e01 a13_s09_e02 a13_s09_e03 a14_s03_e01 a20_s07_e01 "
+        "a20_s07_e03 a20_s10_e03"
+    ),
+    prune_why="not among the 557 files that the literature uses (skeleton missing or badly wrong)",
+    normalisation=UNTURNED,
+    notes=("Every subject faces the camera: turning clips by the torso loses accuracy here.",),
+)
+
+_SBU_FOLDS = (
+    "s01s02 s03s04 s05s02 s06s04",
+    "s02s03 s02s07 s03s05 s05s03",
+    "s01s03 s01s07 s07s01",
+    "s02s01 s02s06 s03s02 s03s06",
+    "s04s02 s04s03 s04s06 s06s02 s06s03 s07s03",
+)
+_SBU_SIZES = (55, 52, 56, 54, 65)
+
+
+def _sbu_fold(test: int) -> SplitRule:
+    following = (test + 1) % len(_SBU_FOLDS)
+    folds = [frozenset(fold.split()) for fold in _SBU_FOLDS]
+    train = frozenset().union(*(fold for i, fold in enumerate(folds) if i != test))
+    return SplitRule(
+        "subject",
+        train,
+        folds[test],
+        folds[following],
+        why=f"the pairs of fold {following + 1}, whole: by pair",
+    )
+
+
+SBU_KINECT = DatasetSpec(
+    name="sbu",
+    title="SBU Kinect Interaction",
+    classes=SBU,
+    layout="kinect15",
+    people=2,
+    forms=(FileForm("sbu", r"s\d\ds\d\d/\d\d/\d{3}/skeleton_pos\.txt", "s01s02/01/001/skeleton_pos.txt"),),
+    splits={f"fold{i + 1}": _sbu_fold(i) for i in range(5)},
+    default_split="fold1",
+    licence="None found (Stony Brook University). Research use; do not redistribute.",
+    source="https://www3.cs.stonybrook.edu/~kyun/research/kinect_interaction (clean version)",
+    citation="Yun, Honorio, Chattopadhyay, Berg, Samaras: Two-person Interaction Detection Using Body-Pose "
+    "Features and Multiple Instance Learning. CVPR Workshops 2012.",
+    files=282,
+    clips=282,
+    counts={f"fold{i + 1}": (sum(_SBU_SIZES) - size, size) for i, size in enumerate(_SBU_SIZES)},
+    notes=("Quote the mean of the five folds. People occur in several pairs: folds separate pairs, not people.",),
+)
+
+HDM = DatasetSpec(
+    name="hdm05",
+    title="HDM05, 11 classes",
+    classes=HDM05,
+    layout="hdm31",
+    people=1,
+    forms=(FileForm("hdm05-npz", r"hdm05[^/]*\.npz", "hdm05_11_30fps.npz"),),
+    splits={"x-sub": by_subject(("bd", "bk", "dg"))},
+    default_split="x-sub",
+    licence="CC BY-SA 3.0",
+    source="https://resources.mpi-inf.mpg.de/HDM05 (the 11-class cut, every fourth of 120 frames a second)",
+    citation="Mueller, Roeder, Clausen, Eberhardt, Krueger, Weber: Documentation Mocap Database HDM05. "
+    "Universitaet Bonn, CG-2007-2.",
+    clips=287,
+    counts={"x-sub": (188, 99)},
+)
+
+_BANDAI_TERMS = "CC BY-NC 4.0"
+_BANDAI_SOURCE = "https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset"
+_BANDAI_CITATION = "Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Dataset for Practical Use of AI-based Motion Editing and Stylization. 2023."  # noqa: E501 # fmt: skip
+
+BANDAI = DatasetSpec(
+    name="bandai-namco",
+    title="Bandai Namco Research Motiondataset 2",
+    classes=BANDAI_2,
+    layout="bandai21",
+    people=1,
+    forms=(FileForm("bandai-npz", r"bandai2[^/]*\.npz", "bandai2_30fps.npz"),),
+    splits={
+        "x-style": SplitRule(
+            "style",
+            _words("active elderly masculine normal"),
+            _words("exhausted feminine youthful"),
+            _words("elderly"),
+            validation_by="style",
+            why="style elderly: the files name no subject, and the test part is styles too",
+        )
+    },
+    default_split="x-style",
+    licence=_BANDAI_TERMS,
+    source=_BANDAI_SOURCE,
+    citation=_BANDAI_CITATION,
+    files=1,
+    clips=2_902,
+    counts={"x-style": (1_742, 1_160)},
+    notes=(
+        "Data set 1 (other actors' styles, other classes) is a data set of its own here: bandai-namco-1.",
+        "No published split: the held-out styles are halpose's choice.",
+    ),
+)
+
+BANDAI_SMALL = DatasetSpec(
+    name="bandai-namco-1",
+    title="Bandai Namco Research Motiondataset 1",
+    classes=BANDAI_1,
+    layout="bandai21",
+    people=1,
+    forms=(FileForm("bandai-npz", r"bandai1[^/]*\.npz", "bandai1_30fps.npz"),),
+    splits={
+        "x-style": SplitRule(
+            "style",
+            _words("active childish feminine happy musical normal old sad"),
+            _words("angry chimpira giant masculinity not-confident proud tired"),
+            _words("musical sad"),
+            validation_by="style",
+            why="styles musical and sad: the files name no subject, and the test part is styles too",
+        )
+    },
+    default_split="x-style",
+    licence=_BANDAI_TERMS,
+    source=_BANDAI_SOURCE,
+    citation=_BANDAI_CITATION,
+    files=1,
+    counts={"x-style": (97, 77)},
+    clips=174,
+    notes=(
+        "No published split: the held-out styles are halpose's choice. Some classes exist in style normal only, "
+        "which trains.",
+    ),
+)
+
+DATASETS: dict[str, DatasetSpec] = {
+    "ntu60": NTU_60,
+    "ntu120": NTU_120,
+    "pkummd1": PKUMMD_1,
+    "pkummd2": PKUMMD_2,
+    "utd-mhad": UTD,
+    "nw-ucla": UCLA,
+    "msr-action3d": MSR,
+    "sbu": SBU_KINECT,
+    "hdm05": HDM,
+    "bandai-namco": BANDAI,
+    "bandai-namco-1": BANDAI_SMALL,
+}

@@ -1,0 +1,128 @@
+"""Making chunks in several processes, and going on where a killed run left off."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from halpose.data.chunks import ChunkCounts, Settings, make_chunk
+from halpose.data.source import SourceFile
+from halpose.errors import DataError
+
+_MANIFEST = "manifest"
+Chunk = tuple[SourceFile, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is: files read of all files, clips found, files and clips set aside."""
+
+    done: int
+    files: int
+    clips: int
+    set_aside: int
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chunk_path(partial: Path, at: int) -> Path:
+    """Where the chunk of a number is kept."""
+    return partial / f"chunk-{at:06d}.npz"
+
+
+def claim(partial: Path, fingerprint: str, chunks: int) -> int:
+    """Make the folder of chunks ours, keeping what an interrupted run of the same work left in it.
+
+    Returns:
+        How many chunks are there already.
+
+    Raises:
+        DataError: there is a folder of that name which halpose did not make.
+    """
+    manifest = partial / _MANIFEST
+    if partial.exists():
+        if not manifest.is_file() and any(partial.iterdir()):
+            raise DataError(f"{partial}: in the way, and not left by halpose; move it or choose another output")
+        if manifest.is_file() and manifest.read_text() == fingerprint:
+            for leftover in partial.glob(".chunk-*"):
+                leftover.unlink()
+            return sum(chunk_path(partial, at).is_file() for at in range(chunks))
+        shutil.rmtree(partial)
+    try:
+        partial.mkdir(parents=True)
+        passing = partial / f".{_MANIFEST}"
+        passing.write_text(fingerprint)
+        os.replace(passing, manifest)
+    except OSError as error:
+        raise DataError(f"{partial}: cannot be written ({error.strerror or error}); choose another output") from None
+    return 0
+
+
+def make_chunks(
+    settings: Settings,
+    chunks: list[Chunk],
+    partial: Path,
+    workers: int,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Make the chunks that are not there yet, and report each as it comes."""
+    files, done, clips, aside = sum(map(len, chunks)), 0, 0, 0
+    todo = []
+    for at, chunk in enumerate(chunks):
+        if chunk_path(partial, at).is_file():
+            done += len(chunk)
+        else:
+            todo.append(at)
+    if progress and done:
+        progress(Progress(done, files, clips, aside))
+    for counts in _run(settings, chunks, todo, partial, min(workers, len(todo))):
+        done, clips, aside = done + counts.files, clips + counts.clips, aside + counts.set_aside
+        if progress:
+            progress(Progress(done, files, clips, aside))
+
+
+def _run(
+    settings: Settings, chunks: list[Chunk], todo: list[int], partial: Path, workers: int
+) -> Iterator[ChunkCounts]:
+    if workers <= 1:
+        for at in todo:
+            yield make_chunk(settings, chunks[at], chunk_path(partial, at))
+        return
+    # Spawned, not forked: a caller may hold threads (a progress bar, torch) that a fork would freeze.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        tasks = [pool.submit(make_chunk, settings, chunks[at], chunk_path(partial, at)) for at in todo]
+        try:
+            for task in as_completed(tasks):
+                yield task.result()
+        except BrokenProcessPool:
+            raise DataError(
+                f"{partial}: a working process died (out of memory, or killed); finished chunks are kept: run the "
+                'same command again, with fewer workers. A script must call prepare under `if __name__ == "__main__":`'
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is the parent's business; a worker whose parent was killed must not stay behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,226 @@
+"""Raw files to a store: in parallel, resumable, with every unusable file named and set aside.
+
+The files are divided into chunks. Processes read and clean chunks and keep each in `OUT.partial`; at the end the
+chunks are put together, in order, into the store, which appears whole, and the folder is removed. A run that was
+killed is continued by the same command: chunks that are there are not made again. The store is the same, bit for
+bit, whatever the number of processes and wherever the work was interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import halpose
+from halpose.data.catalog import find_spec
+from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, SetAside, Settings, divide, read_chunk, split_keys
+from halpose.data.parallel import Progress, chunk_path, claim, cores, make_chunks
+from halpose.data.prepare_report import PrepareReport, count, deviations, nothing_usable
+from halpose.data.source import Source, find_source
+from halpose.data.spec import DatasetSpec
+from halpose.data.splits import SplitRule, resolve_videos
+from halpose.data.store_files import FORMAT_VERSION
+from halpose.data.store_writer import StoreWriter
+from halpose.errors import DataError
+from halpose.skeleton import load_layout
+
+__all__ = ["PrepareReport", "Progress", "SetAside", "prepare", "read_missing_list"]
+
+
+def prepare(
+    data_set: str | DatasetSpec,
+    source: str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    dtype: str = "float32",
+    overwrite: bool = False,
+    missing_list: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> PrepareReport:
+    """Read, clean and store a data set.
+
+    Args:
+        data_set: a name in the catalogue, or a `DatasetSpec` of one's own.
+        source: the folder with its files, at any depth.
+        out: the store to make.
+        workers: processes; None is one per core, 1 works in this process.
+        dtype: float32 or float16.
+        overwrite: replace a store that is there.
+        missing_list: a text file naming clips without a usable skeleton (NTU publishes one); they are set aside.
+        progress: called after every chunk.
+
+    Raises:
+        DataError: the folder is wrong, nothing in it can be used, or the store cannot be written.
+        ConfigError: there is no such data set.
+    """
+    started = time.perf_counter()
+    spec = find_spec(data_set) if isinstance(data_set, str) else data_set
+    out = Path(out)
+    found = find_source(spec, Path(source))
+    listed = read_missing_list(Path(missing_list)) if missing_list is not None else frozenset()
+    settings = Settings(
+        root=str(found.root.absolute()),
+        format=found.format,
+        layout=spec.layout,
+        people=spec.people,
+        channels=spec.channels,
+        classes=len(spec.classes),
+        largest=float(np.finfo(dtype).max),
+        pruned=dict.fromkeys(sorted(spec.prune), spec.prune_why),
+        listed=listed,
+    )
+    rules, notes = _resolve(spec, found.root)
+    chunks = divide(found.files)
+    workers = min(workers or cores(), len(chunks))
+    writer = StoreWriter(
+        out,
+        layout=load_layout(spec.layout),
+        people=spec.people,
+        channels=spec.channels,
+        name=spec.name,
+        classes=spec.classes,
+        dtype=dtype,
+        overwrite=overwrite,
+        provenance=_provenance(spec, found),
+    )
+    with writer:
+        partial = out.with_name(out.name + ".partial")
+        kept = claim(partial, _fingerprint(settings, found), len(chunks))
+        make_chunks(settings, chunks, partial, workers, progress)
+        assembly = _assemble(writer, rules, [chunk_path(partial, at) for at in range(len(chunks))])
+        if not len(writer):
+            shutil.rmtree(partial, ignore_errors=True)
+            raise DataError(nothing_usable(found, assembly.set_aside))
+        counts = count(spec, len(writer), assembly.codes)
+        notes += deviations(spec, found, counts, listed, assembly.set_aside)
+        writer.report = {
+            "data_set": spec.name,
+            "format": found.format,
+            "files": len(found.files),
+            "clips": len(writer),
+            "counts": counts,
+            "notes": notes,
+            "repairs": dict(sorted(assembly.repairs.items())),
+            "repaired": assembly.repaired,
+            "set_aside": [asdict(item) for item in assembly.set_aside],
+        }
+    shutil.rmtree(partial, ignore_errors=True)
+    return PrepareReport(
+        data_set=spec.name,
+        out=out,
+        files=len(found.files),
+        clips=len(writer),
+        frames=assembly.frames,
+        set_aside=tuple(assembly.set_aside),
+        repairs=dict(sorted(assembly.repairs.items())),
+        counts=counts,
+        notes=tuple(notes),
+        chunks=len(chunks),
+        kept_chunks=kept,
+        workers=workers,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def read_missing_list(path: Path) -> frozenset[str]:
+    """Clip names from a text file, one a line, with or without a suffix.
+
+    Raises:
+        DataError: the file cannot be read or names nothing.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the list of missing skeletons cannot be read ({error})") from None
+    names = frozenset(line.removesuffix(".skeleton") for line in lines)
+    if not names:
+        raise DataError(f"{path}: names no clip; one name a line is expected, such as S001C002P005R002A008")
+    return names
+
+
+def _resolve(spec: DatasetSpec, root: Path) -> tuple[dict[str, SplitRule], list[str]]:
+    """The split rules, with the lists that some take from the source; a split without its list is left out."""
+    rules, notes = {}, []
+    for name, rule in spec.splits.items():
+        try:
+            rules[name] = resolve_videos(rule, root) if rule.videos else rule
+        except DataError as error:
+            notes.append(f"split {name} left out: {error}")
+    return rules, notes
+
+
+def _provenance(spec: DatasetSpec, found: Source) -> dict[str, Any]:
+    return {
+        "data_set": spec.title,
+        "format": found.format,
+        "files": len(found.files),
+        "bytes": sum(file.size for file in found.files),
+        "halpose": halpose.__version__,
+        "licence": spec.licence,
+        "source": spec.source,
+        "citation": spec.citation,
+        "default_split": spec.default_split,
+        "validation": {name: rule.why for name, rule in spec.splits.items()},
+        "normalisation": dict(spec.normalisation),
+    }
+
+
+def _fingerprint(settings: Settings, found: Source) -> str:
+    """Changes whenever a chunk would."""
+    facts = {
+        **asdict(settings),
+        "root": "",
+        "listed": sorted(settings.listed),
+        "version": (halpose.__version__, FORMAT_VERSION, CHUNK_BYTES, CHUNK_FILES),
+        "files": [(file.path, file.size, file.modified) for file in found.files],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class _Assembly:
+    set_aside: list[SetAside] = field(default_factory=list)
+    repairs: Counter[str] = field(default_factory=Counter)
+    repaired: dict[str, dict[str, int]] = field(default_factory=dict)
+    codes: dict[str, np.ndarray] = field(default_factory=dict)
+    frames: int = 0
+
+
+def _assemble(writer: StoreWriter, rules: Mapping[str, SplitRule], paths: list[Path]) -> _Assembly:
+    """Append every chunk's clips in order and divide them by the split rules."""
+    assembly = _Assembly()
+    codes: dict[str, list[int]] = {name: [] for name in rules}
+    owner: dict[str, str] = {}
+    for path in paths:
+        prepared, aside, _ = read_chunk(path)
+        assembly.set_aside += aside
+        for item in prepared:
+            clip = item.clip
+            if clip.name in owner:
+                reason = f"a clip of this name was read from {owner[clip.name]} already"
+                assembly.set_aside.append(SetAside(item.file, "duplicate", reason, clip.name))
+                continue
+            owner[clip.name] = item.file
+            writer.append(clip)
+            keys = split_keys(item)
+            for name, rule in rules.items():
+                codes[name].append(rule.part(keys))
+            if clip.repairs:
+                assembly.repairs.update(clip.repairs)
+                assembly.repaired[clip.name] = dict(clip.repairs)
+            assembly.frames += clip.positions.shape[1]
+    for name, values in codes.items():
+        assembly.codes[name] = np.array(values, dtype=np.int8)
+        if values:
+            writer.set_split(name, assembly.codes[name])
+    return assembly

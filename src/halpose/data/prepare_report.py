@@ -1,0 +1,105 @@
+"""What preparing a data set came to: counts beside the published ones, and everything that deviates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halpose.data.chunks import SetAside
+from halpose.data.source import Source
+from halpose.data.spec import DatasetSpec
+from halpose.data.store_files import PART_CODES
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What `prepare` did.
+
+    Attributes:
+        data_set, out, files, clips, frames: what was read and written.
+        set_aside: every file or clip that is not in the store, with the reason.
+        repairs: kind of repair -> how often.
+        counts: "clips" and each split -> found and expected numbers.
+        notes: whatever deviates from what is published of the data set.
+        kept_chunks: chunks taken over from an interrupted run.
+        workers, seconds: how many processes, how long.
+    """
+
+    data_set: str
+    out: Path
+    files: int
+    clips: int
+    frames: int
+    set_aside: tuple[SetAside, ...]
+    repairs: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...]
+    chunks: int
+    kept_chunks: int
+    workers: int
+    seconds: float
+
+    def summary(self) -> list[str]:
+        """The report in a few lines for people."""
+        lines = [f"{self.data_set}: {self.clips} clips, {self.frames} frames from {self.files} files -> {self.out}"]
+        if self.kept_chunks:
+            lines.append(f"continued: {self.kept_chunks} of {self.chunks} chunks were there already")
+        kinds = Counter(item.kind for item in self.set_aside)
+        if kinds:
+            what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            lines.append(f"set aside: {what}; each is named with its reason in {self.out / 'report.json'}")
+        if self.repairs:
+            lines.append("repaired: " + ", ".join(f"{n} {kind}" for kind, n in sorted(self.repairs.items())))
+        return [*lines, *self.notes]
+
+
+def count(spec: DatasetSpec, clips: int, codes: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Numbers found beside the numbers that are published; `train` is the official training part."""
+    counts: dict[str, dict[str, Any]] = {"clips": {"found": clips, "expected": spec.clips}}
+    for split, values in codes.items():
+        test = int((values == PART_CODES["test"]).sum())
+        train = int((values >= 0).sum()) - test
+        counts[split] = {
+            "found": {"train": train, "test": test},
+            "expected": dict(zip(("train", "test"), spec.counts[split], strict=True)) if split in spec.counts else None,
+        }
+    return counts
+
+
+def deviations(
+    spec: DatasetSpec,
+    found: Source,
+    counts: Mapping[str, Mapping[str, Any]],
+    listed: frozenset[str],
+    aside: list[SetAside],
+) -> list[str]:
+    """In words, whatever differs from what is published."""
+    notes = []
+    for what, pair in counts.items():
+        if pair["expected"] is None or pair["found"] == pair["expected"]:
+            continue
+        if what == "clips":
+            notes.append(f"{pair['found']} of {pair['expected']} clips")
+        else:
+            part = ", ".join(f"{n} {name} (published: {pair['expected'][name]})" for name, n in pair["found"].items())
+            notes.append(f"split {what}: {part}")
+    if listed:
+        named = sum(item.kind == "listed" for item in aside)
+        notes.append(f"the list of missing skeletons names {len(listed)} clips, {named} of them here")
+    elif notes and spec.missing_list:
+        notes.append(f"published counts leave out the clips of {spec.missing_list}; give that file to leave them out")
+    return notes
+
+
+def nothing_usable(found: Source, aside: list[SetAside]) -> str:
+    """The message when every file had to be set aside."""
+    first = "; ".join(f"{item.file}: {item.reason}" for item in aside[:3])
+    return (
+        f"{found.root}: none of the {len(found.files)} files of {found.spec.title} could be used, so nothing was "
+        f"written: {first}{'; ...' if len(aside) > 3 else ''}"
+    )
