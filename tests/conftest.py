@@ -54,6 +54,12 @@ def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def standing() -> np.ndarray:
+    """One upright pose, (20, 3), kinect20, metres, facing +z."""
+    return STANDING.copy()
+
+
 def toy_sequences(rng: np.random.Generator) -> Iterator[Sequence]:
     """The recordings of the toy store, raw: sensor noise, missing joints, another direction each."""
     for number, subject in enumerate(TOY_SUBJECTS):

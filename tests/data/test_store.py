@@ -401,6 +401,24 @@ def test_a_missing_or_damaged_file_is_named(small: Path, name: str, harm: object
     assert "halpose data prepare" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["store.json", "frames.npy", "clips.npz"])
+def test_flipped_bytes_raise_store_errors_only(small: Path, name: str) -> None:
+    rng = np.random.default_rng(0)
+    whole = (small / name).read_bytes()
+    refused = 0
+    for _ in range(250):
+        damaged = bytearray(whole)
+        reach = 128 if name == "frames.npy" else len(whole)  # what follows the header is any number
+        for position in rng.integers(reach, size=3):
+            damaged[position] = rng.integers(256)
+        (small / name).write_bytes(damaged)
+        try:
+            Store.open(small).clip(0)
+        except StoreError:
+            refused += 1
+    assert refused > 125
+
+
 def test_frames_that_are_too_many_are_noticed(small: Path) -> None:
     lengthen(small / "frames.npy")
     with pytest.raises(StoreError, match=r"frames.npy: \d+ bytes, but .* take"):
