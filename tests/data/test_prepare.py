@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halpose.data import chunks, parallel
+from halpose.data import chunk_files, chunks, parallel
 from halpose.data.catalog import DATASETS
 from halpose.data.chunks import CHUNK_FILES
 from halpose.data.prepare import prepare, read_missing_list
@@ -164,7 +164,7 @@ class TestSameStore:
         workers = [int(pid) for pid in pids.read_text().split()]
         assert workers
         assert _all_gone(workers, seconds=20)
-        kept = sorted((tmp_path / "store.partial").glob("chunk-*.npz"))
+        kept = sorted((tmp_path / "store.partial").glob("chunk-*.zip"))
         assert 1 <= len(kept) <= 3
         before = {path: path.stat().st_mtime_ns for path in kept}
         made = []
@@ -185,7 +185,7 @@ class TestSameStore:
         original = parallel.make_chunk
         monkeypatch.setattr(parallel, "make_chunk", lambda *given: calls.append(given[2].name) or original(*given))
         assert prepare("nw-ucla", source, tmp_path / "store", workers=1).kept_chunks == 1
-        assert calls == ["chunk-000001.npz", "chunk-000002.npz"]
+        assert calls == ["chunk-000001.zip", "chunk-000002.zip"]
         assert same_store(store, tmp_path / "store")
 
     @pytest.mark.parametrize("change", ["file", "settings"])
@@ -452,7 +452,7 @@ class TestOutput:
                 raise OSError(28, "No space left on device")
             savez(*given, **named)
 
-        monkeypatch.setattr(chunks.np, "savez", full)
+        monkeypatch.setattr(chunk_files.np, "savez", full)
         with pytest.raises(DataError, match="No space left on device.*finished chunks are kept"):
             prepare("nw-ucla", source, tmp_path / "store", workers=1)
         monkeypatch.undo()
@@ -466,9 +466,9 @@ class TestOutput:
         with pytest.raises(KeyboardInterrupt):
             prepare("nw-ucla", source, tmp_path / "store", workers=1)
         monkeypatch.undo()
-        chunk = tmp_path / "store.partial" / "chunk-000000.npz"
+        chunk = tmp_path / "store.partial" / "chunk-000000.zip"
         chunk.write_bytes(chunk.read_bytes()[:1000])
-        with pytest.raises(DataError, match=r"chunk-000000\.npz: damaged .* remove it"):
+        with pytest.raises(DataError, match=r"chunk-000000\.zip: damaged .* remove it"):
             prepare("nw-ucla", source, tmp_path / "store", workers=1)
 
 

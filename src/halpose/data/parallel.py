@@ -13,7 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from halpose.data.chunks import ChunkCounts, Settings, make_chunk
+from halpose.data.chunk_files import ChunkCounts
+from halpose.data.chunks import Settings, make_chunk
 from halpose.data.source import SourceFile
 from halpose.errors import DataError
 
@@ -38,7 +39,7 @@ def cores() -> int:
 
 def chunk_path(partial: Path, at: int) -> Path:
     """Where the chunk of a number is kept."""
-    return partial / f"chunk-{at:06d}.npz"
+    return partial / f"chunk-{at:06d}.zip"
 
 
 def claim(partial: Path, fingerprint: str, chunks: int) -> int:

@@ -22,7 +22,8 @@ import numpy as np
 
 import halpose
 from halpose.data.catalog import find_spec
-from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, SetAside, Settings, divide, read_chunk, split_keys
+from halpose.data.chunk_files import SetAside, read_chunk
+from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, split_keys
 from halpose.data.parallel import Progress, chunk_path, claim, cores, make_chunks
 from halpose.data.prepare_report import PrepareReport, count, deviations, nothing_usable
 from halpose.data.source import Source, find_source
@@ -202,9 +203,10 @@ def _assemble(writer: StoreWriter, rules: Mapping[str, SplitRule], paths: list[P
     codes: dict[str, list[int]] = {name: [] for name in rules}
     owner: dict[str, str] = {}
     for path in paths:
-        prepared, aside, _ = read_chunk(path)
-        assembly.set_aside += aside
-        for item in prepared:
+        for item in read_chunk(path):
+            if isinstance(item, SetAside):
+                assembly.set_aside.append(item)
+                continue
             clip = item.clip
             if clip.name in owner:
                 reason = f"a clip of this name was read from {owner[clip.name]} already"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from halpose.data.chunks import SetAside
+from halpose.data.chunk_files import SetAside
 from halpose.data.source import Source
 from halpose.data.spec import DatasetSpec
 from halpose.data.store_files import PART_CODES
@@ -91,7 +91,7 @@ def deviations(
     if listed:
         named = sum(item.kind == "listed" for item in aside)
         notes.append(f"the list of missing skeletons names {len(listed)} clips, {named} of them here")
-    elif notes and spec.missing_list:
+    elif spec.missing_list and spec.clips is not None and counts["clips"]["found"] > spec.clips:
         notes.append(f"published counts leave out the clips of {spec.missing_list}; give that file to leave them out")
     return notes
 
