@@ -1,0 +1,234 @@
+"""Crops to the published numbers; every random part does what its name says, and nothing when it is off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from halpose.config import DataConfig, ViewConfig
+from halpose.data import views
+from halpose.data.store import Store
+from halpose.data.window import Window
+from halpose.errors import DataError
+from halpose.skeleton import load_layout
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "augment.npz"
+OFF = ViewConfig(
+    crop=(1.0, 1.0), least_frames=1, shear=0, yaw=0, mirror=0, pose=0, offset=0, drift=0, noise=0, mask_joints=0,
+    mask_part=0,
+)  # fmt: skip
+
+
+def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20") -> Window:
+    """(F, M, V, C) frames of several clips, not normalised."""
+    count, channels = len(lengths), positions.shape[-1]
+    return Window(
+        frames=torch.from_numpy(positions.astype(np.float32)),
+        starts=torch.tensor([0, *np.cumsum(lengths)[:-1]]),
+        lengths=torch.tensor(lengths),
+        origin=torch.zeros(count, channels),
+        linear=torch.eye(channels).repeat(count, 1, 1),
+        centre="none",
+        up=1,
+        layout=load_layout(layout),
+        clips=np.arange(count),
+    )
+
+
+@pytest.fixture
+def window() -> Window:
+    rng = np.random.default_rng(0)
+    return window_of(rng.normal(size=(300, 2, 20, 3)), [100, 1, 39, 160])
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_published_crops() -> None:
+    golden = np.load(GOLDEN)
+    window = window_of(golden["input"].transpose(1, 3, 2, 0), [150], "kinect25")
+    for i in range(3):
+        for start, length, frames in [golden[f"crop{i}_start_length_frames"]]:
+            assert start + length <= frames
+            crop = window.sample(torch.tensor([0]), torch.tensor([start]), torch.tensor([length]), 64)
+            expected = torch.from_numpy(golden[f"crop{i}_out"]).permute(3, 1, 2, 0)
+            torch.testing.assert_close(crop[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_published_evaluation_view() -> None:
+    golden = np.load(GOLDEN)
+    frames = int(golden["eval_crop_frames"])
+    window = window_of(golden["input"].transpose(1, 3, 2, 0)[:frames], [frames], "kinect25")
+    view = views.evaluation_view(window, torch.tensor([0]), 64)
+    expected = torch.from_numpy(golden["eval_crop_out"]).permute(3, 1, 2, 0)
+    torch.testing.assert_close(view[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_published_shear(monkeypatch: pytest.MonkeyPatch) -> None:
+    golden = np.load(GOLDEN)
+    window = window_of(golden["shear_in"].transpose(1, 3, 2, 0), [64], "kinect25")
+    matrix = torch.from_numpy(golden["shear_matrix"]).float()[None]
+    x = window.sample(torch.tensor([0]), torch.tensor([0]), torch.tensor([64]), 64, extra=matrix)
+    expected = torch.from_numpy(golden["shear_out"]).float().permute(3, 1, 2, 0)
+    torch.testing.assert_close(x[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_published_view_shears_or_jitters_never_both(window: Window) -> None:
+    config = ViewConfig(published=True, crop=(1.0, 1.0), shear=1.0)
+    chosen = torch.zeros(400, dtype=torch.long)
+    plain = views.composed_view(window, chosen[:1], 32, OFF, seeded())[0]
+    seen = {"shear": 0, "zero": 0, "mixed": 0}
+    for view in views.published_view(window, chosen, 32, config, seeded()):
+        changed = (view - plain).abs().amax(dim=(0, 1, 3)) > 1e-5
+        count = int(changed.sum())
+        if count == 20:
+            # One linear map explains every joint.
+            solution = torch.linalg.lstsq(plain.reshape(-1, 3), view.reshape(-1, 3)).solution
+            torch.testing.assert_close(plain @ solution, view, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(solution.diagonal(), torch.ones(3), atol=1e-4, rtol=1e-4)
+            seen["shear"] += 1
+        else:
+            assert count == 12  # 60 % of 20, as 15 of 25
+            seen["zero" if view[:, :, changed].abs().max() == 0 else "mixed"] += 1
+    assert 160 < seen["shear"] < 240 and seen["zero"] > 60 and seen["mixed"] > 60
+
+
+def test_crop_lengths_and_places() -> None:
+    lengths = torch.tensor([150] * 4000 + [40] * 10 + [1] * 10)
+    start, length = views.random_crop(lengths, ViewConfig(crop=(0.1, 1.0), least_frames=64), seeded())
+    assert (start >= 0).all() and (start + length <= lengths).all()
+    assert (length[:4000] >= 64).all() and length[:4000].max() >= 145
+    assert (length[:4000] == 64).float().mean().item() == pytest.approx((64 / 150 - 0.1) / 0.9, abs=0.03)
+    assert (length[4000:4010] == 40).all() and (length[4010:] == 1).all()
+    free = (lengths - length)[:4000] > 0
+    assert start[:4000][free].float().div((lengths - length)[:4000][free]).mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_everything_off_is_the_clip_itself(window: Window) -> None:
+    view = views.random_view(window, torch.tensor([0]), 100, OFF, seeded())
+    torch.testing.assert_close(view[0], window.frames[:100].transpose(0, 1))
+
+
+def test_seed_decides_and_the_two_views_of_a_clip_differ(window: Window) -> None:
+    chosen = torch.tensor([0, 3, 0, 3])
+    first, again = (views.random_view(window, chosen, 16, ViewConfig(), seeded(5)) for _ in range(2))
+    other = views.random_view(window, chosen, 16, ViewConfig(), seeded(6))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert not torch.equal(first[:2], first[2:])
+
+
+def test_yaw_keeps_lengths_and_heights(window: Window) -> None:
+    chosen = torch.tensor([0, 0, 3])
+    plain = views.random_view(window, chosen, 16, OFF, seeded())
+    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180), seeded())
+    torch.testing.assert_close(turned[..., 1], plain[..., 1])
+    torch.testing.assert_close(turned.norm(dim=-1), plain.norm(dim=-1))
+    assert not torch.allclose(turned[..., 0], plain[..., 0], atol=0.1)
+    window.up = 2
+    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180), seeded())
+    torch.testing.assert_close(turned[..., 2], plain[..., 2])
+
+
+def test_mirror_twice_is_nothing_and_swaps_hands(window: Window) -> None:
+    x = views.random_view(window, torch.tensor([0]), 8, OFF, seeded())
+    always = torch.tensor([True])
+    mirrored = views.mirrored(x, window, always)
+    torch.testing.assert_close(views.mirrored(mirrored, window, always), x)
+    layout = window.layout
+    left, right = layout.index("left_hand"), layout.index("right_hand")
+    torch.testing.assert_close(mirrored[..., left, :], x[..., right, :] * torch.tensor([-1.0, 1, 1]))
+    assert torch.equal(views.mirrored(x, window, torch.tensor([False])), x)
+
+
+def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
+    chosen = torch.tensor([0, 2, 3])
+    plain = views.random_view(window, chosen, 16, OFF, seeded())
+    moved = views.random_view(window, chosen, 16, replace(OFF, pose=1.0), seeded(1))
+    difference = moved - plain
+    torch.testing.assert_close(difference, difference[:, :, :1].expand_as(difference), atol=1e-5, rtol=0)
+    assert difference.abs().max() > 1e-3
+
+
+def test_drift_is_slow_and_has_the_asked_size(window: Window) -> None:
+    x = torch.zeros(200, 1, 64, 20, 3)
+    wander = views.drift(x, 0.1, seeded())
+    assert wander.std().item() == pytest.approx(0.1 * (3 / 2) ** 0.5, rel=0.05)
+    assert (wander[:, :, 1:] - wander[:, :, :-1]).std() < 0.2 * wander.std()
+
+
+def test_masks_zero_the_asked_share(window: Window) -> None:
+    chosen = torch.zeros(500, dtype=torch.long)
+    view = views.random_view(window, chosen, 8, replace(OFF, mask_joints=0.15, mask_probability=0.5), seeded())
+    masked = (view == 0).all(dim=4).all(dim=2).all(dim=1)
+    assert set(masked.sum(1).tolist()) == {0, 3}
+    assert (masked.sum(1) > 0).float().mean().item() == pytest.approx(0.5, abs=0.07)
+    view = views.random_view(window, chosen, 8, replace(OFF, mask_part=0.5), seeded())
+    masked = (view == 0).all(dim=4).all(dim=2).all(dim=1)
+    parts = {frozenset(members) for members in window.layout.parts.values()} | {frozenset()}
+    assert {frozenset(row.nonzero()[:, 0].tolist()) for row in masked} == parts
+
+
+def test_missing_person_and_joint_stay_zero_under_every_augmentation() -> None:
+    rng = np.random.default_rng(0)
+    positions = rng.normal(size=(80, 2, 20, 3)) + 5
+    positions[:, 1] = np.nan
+    positions[:40, 0, 7] = np.nan
+    window = window_of(positions, [40, 40])
+    for config in (ViewConfig(noise=0.1, mirror=0.0, mask_part=0.2), ViewConfig(published=True)):
+        view = views.random_view(window, torch.tensor([0, 1] * 8), 16, config, seeded())
+        assert view.isfinite().all()
+        assert (view[:, 1] == 0).all()
+        assert (view[0::2, 0, :, 7] == 0).all()
+        assert (view[1::2, 0, :, 7] != 0).any()
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+@pytest.mark.parametrize("published", [True, False])
+def test_two_dimensions_and_one_frame_clips(channels: int, published: bool) -> None:
+    rng = np.random.default_rng(0)
+    window = window_of(rng.normal(size=(12, 1, 20, channels)), [1, 11])
+    config = ViewConfig(published=published, mirror=0.5, noise=0.1)
+    view = views.random_view(window, torch.tensor([0, 1, 0]), 16, config, seeded())
+    assert view.shape == (3, 1, 16, 20, channels) and view.isfinite().all()
+
+
+def test_normalisation_switches(toy_store: Path) -> None:
+    store = Store.open(toy_store)
+    chosen = torch.arange(len(store))
+    centre = store.layout.centre
+
+    def view(**options: str) -> tuple[torch.Tensor, Window]:
+        window = Window.load(store, np.arange(len(store)), DataConfig(**options))
+        return views.evaluation_view(window, chosen, 32), window
+
+    x, _ = view(centre="frame", align="none", scale="none")
+    assert x[:, 0, :, centre].abs().max() < 1e-5
+    x, _ = view(centre="first", align="torso", scale="rms")
+    assert x[:, 0].square().mean(dim=(1, 2, 3)).sqrt().mean().item() == pytest.approx(1.0, abs=0.1)
+    across = torch.stack([x[:, 0, :, left] - x[:, 0, :, right] for right, left in store.layout.sides]).mean(dim=(0, 2))
+    assert (across[:, 0] > 0).all() and (across[:, 2].abs() < 0.15 * across[:, 0]).all()
+    x, window = view(centre="none", align="none", scale="none")
+    torch.testing.assert_close(x.nan_to_num(), views.evaluation_view(window, chosen, 32))
+    _, window = view(align="first")
+    assert window.up == 2
+
+
+def test_window_of_no_clips_is_refused(toy_store: Path) -> None:
+    with pytest.raises(DataError, match="has no clips"):
+        Window.load(Store.open(toy_store), np.array([], dtype=np.int64), DataConfig())
+
+
+def test_window_of_some_clips_holds_those(toy_store: Path) -> None:
+    store = Store.open(toy_store)
+    picked = np.array([3, 17, 4])
+    window = Window.load(store, picked, DataConfig(centre="none", align="none", scale="none"))
+    for position, index in enumerate(picked):
+        length = int(window.lengths[position])
+        start = int(window.starts[position])
+        expected = store.clip(int(index)).positions.swapaxes(0, 1)
+        np.testing.assert_array_equal(window.frames[start : start + length].numpy(), expected)
