@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from halpose.data.people import follow, motion_energy
+from halpose.data.people import follow, motion_energy, undo_swaps
 
 Walk = Callable[..., np.ndarray]
 
@@ -72,6 +72,13 @@ def test_noise_and_missing_joints_swap_nobody(walk: Walk) -> None:
     assert not followed(rows)[1]
 
 
+def test_people_in_each_others_arms_are_not_swapped_by_noise(walk: Walk) -> None:
+    rng = np.random.default_rng(0)
+    a = walk(300, speed=0.001)
+    rows = [a + rng.normal(0, 0.05, a.shape) + [x, 0, 0] for x in (0.0, 0.02)]
+    assert not followed(rows)[1]
+
+
 # --- one person, several numbers
 
 
@@ -91,6 +98,15 @@ def test_a_number_that_fills_the_gap_of_another_belongs_to_it(walk: Walk) -> Non
     kept, repairs = followed([hidden(a, slice(25, 40)), b, inside])
     np.testing.assert_array_equal(kept, [b, a])
     assert repairs == {"people_merged": 1}
+
+
+def test_every_handover_has_to_happen_in_one_place(walk: Walk) -> None:
+    """The second number starts where the first was lost, but is elsewhere when the first comes back."""
+    a = walk(60, speed=0.01)
+    leaving = np.full_like(a, np.nan)
+    leaving[25:40] = a[25:40] + np.linspace(0, 1.5, 15)[:, None, None].astype(np.float32) * [1, 0, 0]
+    for first, second in ((hidden(a, slice(25, 40)), leaving), (leaving[::-1], hidden(a, slice(25, 40))[::-1])):
+        assert len(followed([first, second])[0]) == 2
 
 
 def test_pieces_are_joined_in_order_of_time(walk: Walk) -> None:
@@ -194,5 +210,8 @@ def test_rows_given_are_left_alone(walk: Walk) -> None:
     rows = np.stack([walk(30), walk(30, x=1.0, seed=1)])
     rows[:, 10:] = rows[::-1, 10:].copy()
     before = rows.copy()
-    follow(rows, 2, Counter())
+    repairs: Counter[str] = Counter()
+    undo_swaps(rows, repairs)
+    follow(rows, 2, repairs)
+    assert repairs["people_swapped"] == 2
     np.testing.assert_array_equal(rows, before)

@@ -231,10 +231,12 @@ def test_a_killed_writer_leaves_no_half_store(small: Path, layout: Layout, targe
     else:
         assert len(Store.open(path)) == 8, "the earlier store stays until the new one is whole"
     leftover = small.parent / f".{target}.partial"
+    (leftover / "older.json").write_text("{}")
     with pytest.raises(StoreError):
         Store.open(leftover)
     write(path, [make_clip(1)], layout, overwrite=True)
     assert len(Store.open(path)) == 1
+    assert {p.name for p in path.iterdir()} == {"store.json", "report.json", "frames.npy", "clips.npz"}
     assert {p.name for p in small.parent.iterdir()} == {"small", target}
 
 
@@ -277,6 +279,23 @@ def test_a_store_that_would_not_open_replaces_none(small: Path, layout: Layout) 
     with pytest.raises(StoreError, match="labels run from 0 to 2, but store.json names 1 classes"):
         write(small, [make_clip(i) for i in range(3)], layout, overwrite=True, classes=["a"])
     assert len(Store.open(small)) == 8
+
+
+def test_a_replacement_that_fails_at_the_last_step_is_undone(
+    small: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refuse(source: Path, target: Path) -> Path:
+        if source.name.endswith(".partial"):
+            raise PermissionError(13, "Permission denied")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreError, match="cannot be written .Permission denied"):
+        write(small, [make_clip(0)], layout, overwrite=True)
+    assert len(Store.open(small)) == 8
+    assert [p.name for p in small.parent.iterdir()] == ["small"]
 
 
 def test_what_is_no_store_is_never_replaced(tmp_path: Path, layout: Layout) -> None:
@@ -462,6 +481,7 @@ def test_files_that_disagree_are_refused(small: Path, key: str, value: object, s
     [
         ("offsets", lambda offsets: offsets[::-1].copy()),
         ("offsets", lambda offsets: offsets + 1),
+        ("offsets", lambda offsets: np.where(np.arange(9) == 0, -1, offsets)),
         ("offsets", lambda offsets: np.where(np.arange(9) == 4, offsets[3], offsets)),
         ("label", lambda label: label.astype(np.int64)),
         ("label", lambda label: label - 2),

@@ -250,7 +250,12 @@ class StoreWriter:
         if self.path.exists():
             shutil.rmtree(self._replaced, ignore_errors=True)
             self.path.rename(self._replaced)
-        self._partial.rename(self.path)
+        try:
+            self._partial.rename(self.path)
+        except BaseException:
+            if self._replaced.exists():
+                self._replaced.rename(self.path)
+            raise
         self._claimed = False
         shutil.rmtree(self._replaced, ignore_errors=True)
 
