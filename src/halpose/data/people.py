@@ -18,8 +18,9 @@ SWAP_GAIN = 0.5
 RETURN_DISTANCE = 0.25
 # Fewer frames than this, and less than this share of the clip, are a flicker of the tracker.
 GHOST_FRAMES, GHOST_SHARE = 12, 0.25
-# A body wider than tall on more than this share of its frames is not a standing, sitting or crouching person.
-GHOST_WIDE_SHARE = 0.5
+# A body a quarter wider than tall, on more than this share of its frames, is nobody who stands, sits or crouches;
+# arms stretched out to both sides are as wide as a person is tall, and people kick and reach further for a while.
+GHOST_WIDTH, GHOST_WIDE_SHARE = 1.25, 0.7
 
 
 def seen(positions: Float[np.ndarray, "m t v c"]) -> Bool[np.ndarray, "m t"]:
@@ -41,7 +42,7 @@ def follow(positions: Float[np.ndarray, "m t v c"], people: int, repairs: Counte
         return rows
     rows = undo_swaps(rows, repairs)
     rows = merge_returns(rows, repairs)
-    ghost = np.array([is_ghost(row, seen(rows).any(axis=0).sum()) for row in rows])
+    ghost = np.array([is_ghost(row, int(seen(rows).any(axis=0).sum())) for row in rows])
     if not ghost.all():
         repairs["ghosts_dropped"] += int(ghost.sum())
         rows = rows[~ghost]
@@ -95,7 +96,7 @@ def merge_returns(rows: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> 
 
 
 def is_ghost(row: Float[np.ndarray, "t v c"], frames: int) -> bool:
-    """Whether a row is no person: seen too shortly, or wider than tall most of the time.
+    """Whether a row is no person: seen too shortly, or far wider than tall most of the time.
 
     Args:
         row: one tracked body.
@@ -105,7 +106,7 @@ def is_ghost(row: Float[np.ndarray, "t v c"], frames: int) -> bool:
     if present.sum() < min(GHOST_FRAMES, GHOST_SHARE * frames):
         return True
     extent = _extent(row[present])
-    return bool((extent[:, 0] > extent[:, 1]).mean() > GHOST_WIDE_SHARE)
+    return bool((extent[:, 0] > GHOST_WIDTH * extent[:, 1]).mean() > GHOST_WIDE_SHARE)
 
 
 def motion_energy(row: Float[np.ndarray, "t v c"]) -> float:

@@ -50,7 +50,7 @@ class Clips:
         split: for each split, 0 train, 1 validation, 2 test, -1 not in it.
     """
 
-    offsets: Int64[np.ndarray, " n+1"]
+    offsets: Int64[np.ndarray, " starts"]
     label: Int32[np.ndarray, " n"]
     subject: np.ndarray
     name: np.ndarray
