@@ -119,6 +119,15 @@ class TestResult:
         assert half.dtype == np.float16
         np.testing.assert_array_equal(half, full.astype(np.float16))
 
+    def test_what_does_not_fit_float16_is_set_aside(self, tmp_path):
+        path = write_ucla(tmp_path / "source", 3)[1]
+        content = json.loads(path.read_text())
+        content["skeletons"][0][0][0] = 70000.0
+        path.write_text(json.dumps(content))
+        report = prepare("nw-ucla", tmp_path / "source", tmp_path / "half", workers=1, dtype="float16")
+        assert [item.reason for item in report.set_aside] == ["coordinate 70000 does not fit the store"]
+        assert prepare("nw-ucla", tmp_path / "source", tmp_path / "full", workers=1).clips == 3
+
     def test_a_data_set_of_ones_own(self, tmp_path):
         write_ucla(tmp_path / "source", 12)
         own = replace(
@@ -355,6 +364,43 @@ class TestNtu:
         self.write(source / "S018C001P008R001A061.skeleton", bodies=1)
         assert len(find_source(DATASETS["ntu60"], source).files) == 4
         assert len(find_source(DATASETS["ntu120"], source).files) == 5
+
+
+class TestPku:
+    """PKU-MMD: several clips a video, and splits that come as lists of videos."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Path:
+        rng = np.random.default_rng(5)
+        for folder in ("skeleton", "label"):
+            (tmp_path / "v2" / folder).mkdir(parents=True)
+        for subject in range(1, 9):
+            video = f"A01N{subject:02}-L"
+            frames = np.hstack([rng.normal(size=(30, 75)) + 3, np.zeros((30, 75))])
+            np.savetxt(tmp_path / "v2" / "skeleton" / f"{video}.txt", frames, fmt="%.4f")
+            (tmp_path / "v2" / "label" / f"{video}.txt").write_text("1,2,11,2\n51,15,28,1\n")
+        return tmp_path / "v2"
+
+    def write_list(self, source: Path) -> None:
+        train, test = ([f"A01N{subject:02}-L" for subject in part] for part in ((1, 2, 3, 4, 5), (6, 7)))
+        lines = ["Training videos:", ", ".join(train), "Validation videos:", ", ".join(test)]
+        (source / "cross_subject_v2.txt").write_text("\n".join(lines))
+
+    def test_splits_come_from_the_lists(self, source, tmp_path):
+        self.write_list(source)
+        report = prepare("pkummd2", source, tmp_path / "store", workers=1)
+        store = Store.open(tmp_path / "store")
+        assert len(store) == 16
+        assert store.clips.label.tolist() == [0, 50] * 8
+        assert store.splits == ("x-sub",)
+        assert store.clips.split["x-sub"].tolist() == [0] * 8 + [1, 1, 2, 2, 2, 2, -1, -1]
+        assert [note for note in report.notes if "split x-view left out" in note and "cross_view_v2.txt" in note]
+        assert store.clips.subject.tolist() == [str(n) for n in range(1, 9) for _ in "ab"]
+
+    def test_the_skeleton_folder_itself_will_do(self, source, tmp_path):
+        self.write_list(source)
+        prepare("pkummd2", source / "skeleton", tmp_path / "store", workers=1)
+        assert Store.open(tmp_path / "store").splits == ("x-sub",)
 
 
 class TestWrongFolder:

@@ -78,7 +78,7 @@ def _clean_file(settings: Settings, file: str) -> Iterator[Prepared | SetAside]:
     try:
         for sequence in io.read(path, settings.format):
             clips += 1
-            yield _clean_clip(settings, file, _complete(sequence))
+            yield _clean_clip(settings, file, _complete(sequence, path.stem))
     except Exception as error:  # a reader's own fault costs one file and is named, not a night's work
         reason = f"after {clips} whole clips, which are kept: " if clips else ""
         if isinstance(error, HalposeError | OSError):
@@ -120,26 +120,27 @@ def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared |
     largest = float(np.nanmax(np.abs(clip.positions)))
     if largest > settings.largest:
         return SetAside(file, "damaged", f"coordinate {largest:g} does not fit the store", name)
-    keys = {key: str(value) for key, value in sequence.extra.items() if key in ("style", "video")}
+    keys = {"style": str(sequence.extra["style"])} if "style" in sequence.extra else {}
     return Prepared(clip, file, keys)
 
 
-def _complete(sequence: Sequence) -> Sequence:
-    """Fill in what the name says where the format has no field for it (NTU clips in a pickle, PKU-MMD videos)."""
+def _complete(sequence: Sequence, video: str) -> Sequence:
+    """Fill in what names say where the format has no field for it: NTU clips in a pickle, PKU-MMD videos."""
     named = name_fields(sequence.name)
     if named and not sequence.subject:
         return replace(sequence, setup=named["setup"], camera=named["camera"], subject=str(named["subject"]))
-    if "video" in sequence.extra and not sequence.subject:
-        return replace(sequence, subject=video_keys(str(sequence.extra["video"])).get("subject", ""))
+    if not sequence.subject:
+        return replace(sequence, subject=video_keys(video).get("subject", ""))
     return sequence
 
 
 def split_keys(prepared: Prepared) -> dict[str, str]:
-    """What split rules decide by."""
-    clip = prepared.clip
+    """What split rules decide by; the video is the file that a clip was cut from."""
+    clip, video = prepared.clip, Path(prepared.file).stem
     return {
-        **video_keys(prepared.keys.get("video", "")),
+        **video_keys(video),
         **prepared.keys,
+        "video": video,
         "subject": numbered(clip.subject),
         "camera": str(clip.camera),
         "setup": str(clip.setup),
