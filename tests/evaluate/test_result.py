@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from halpose.errors import DataError
+from halpose.evaluate.result import Z_95, Result, table, wilson
+
+CLASSES = ("sit", "stand", "wave", "never")
+ABOUT = {"protocol": "knn", "features": "trained", "split": "x-sub", "part": "test"}
+
+
+def some_result(**more: object) -> Result:
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    predictions = np.array([0, 0, 1, 1, 2, 2])
+    return Result.from_predictions(predictions, labels, CLASSES, **{**ABOUT, **more})
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    # Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_agrees_with_published_values(hits: int, trials: int, low: float, high: float) -> None:
+    assert wilson(hits, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(1, 7), (50, 100), (391, 430), (16000, 16560)])
+def test_at_the_ends_of_the_interval_the_score_test_just_rejects(hits: int, trials: int) -> None:
+    for end in wilson(hits, trials):
+        assert abs(hits / trials - end) == pytest.approx(Z_95 * math.sqrt(end * (1 - end) / trials))
+
+
+def test_wilson_stays_within_zero_and_one_and_mirrors() -> None:
+    assert wilson(10, 10)[1] == 1.0
+    assert wilson(0, 10)[0] == 0.0
+    low, high = wilson(3, 10)
+    assert wilson(7, 10) == pytest.approx((1 - high, 1 - low))
+
+
+def test_counts_go_to_true_row_and_predicted_column() -> None:
+    result = some_result()
+    assert result.confusion == ((2, 1, 0, 0), (0, 1, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0))
+    assert result.top1 == pytest.approx(4 / 6)
+    assert result.clips == 6
+    assert (result.low, result.high) == wilson(4, 6)
+
+
+def test_a_class_without_clips_has_no_accuracy_and_does_not_enter_the_mean() -> None:
+    result = some_result()
+    assert result.per_class == (2 / 3, 1 / 2, 1.0, None)
+    assert result.mean_per_class == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+
+
+def test_json_round_trip_is_exact_and_strict() -> None:
+    result = some_result(settings={"k": 1, "tried": {"a": 0.5}}, notes=("one",), seconds=0.25, best_on_test=0.7)
+    text = json.dumps(result.to_dict(), allow_nan=False)
+    assert Result.from_dict(json.loads(text)) == result
+    keys = json.loads(text).keys()
+    assert {"protocol", "features", "split", "top1", "low", "high", "per_class", "mean_per_class"} <= keys
+
+
+def test_an_unknown_key_is_left_out_and_a_missing_one_named() -> None:
+    row = some_result().to_dict()
+    assert Result.from_dict(row | {"of_a_later_version": 1}) == some_result()
+    del row["top1"]
+    with pytest.raises(DataError, match="top1"):
+        Result.from_dict(row)
+
+
+def test_nothing_to_score_is_an_error() -> None:
+    none = np.empty(0, dtype=np.int64)
+    with pytest.raises(DataError, match="no labelled clip"):
+        Result.from_predictions(none, none, CLASSES, **ABOUT)
+
+
+def shown(results: list[Result]) -> str:
+    console = Console(width=220, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(results))
+    console.file.close()
+    return console.export_text()
+
+
+def test_the_table_says_what_was_scored() -> None:
+    text = shown([some_result(settings={"k": 1}), some_result(features="raw", settings={"normalisation": "first"})])
+    assert "x-sub, test part: 6 clips" in text
+    assert text.count("66.7") == 2
+    assert "30.0 to 90.3" in text
+    assert "normalisation first" in text
+    assert "paper" not in text
+
+
+def test_best_on_test_is_labelled_and_only_where_asked_for() -> None:
+    text = shown([some_result(), some_result(protocol="linear-sgd", best_on_test=0.875)])
+    assert "Best on test" in text
+    assert "the paper's protocol" in text
+    assert text.count("87.5") == 1
+
+
+def test_a_validation_score_is_not_dressed_up_as_a_test_score() -> None:
+    assert "not for reporting" in shown([some_result(part="validation")])
+
+
+def test_a_note_of_one_row_names_the_row() -> None:
+    text = shown([some_result(notes=("odd",)), some_result(protocol="linear")])
+    assert "trained knn: odd" in text
