@@ -1,0 +1,207 @@
+"""Moving skeletons: clips packed small enough to travel inside the page, and the gallery that plays them."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int16
+
+from halpose.errors import DataError
+from halpose.report.markup import Markup, element
+from halpose.skeleton import Layout, load_layout
+
+MOST_FRAMES = 300
+MISSING = -32768
+LARGEST = 32767
+CENTRE, LEFT, RIGHT = 0, 1, 2
+DEFAULT_FPS = 30.0
+
+
+@dataclass(frozen=True)
+class AnimatedClip:
+    """One clip to play.
+
+    Attributes:
+        positions: (M, T, V, C), y up; NaN where a joint or person is missing.
+        layout: the joint layout, or its name.
+        title: what it shows, usually the class.
+        caption: one line more: the clip's name, the subject, the prediction.
+        fps: frames per second; 0 is read as 30.
+        name: the clip's name in the store; joins it to its point on the map.
+    """
+
+    positions: Float[np.ndarray, "m t v c"]
+    layout: Layout | str
+    title: str
+    caption: str = ""
+    fps: float = DEFAULT_FPS
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Positions as 16-bit integers: x = offset + step * code, `MISSING` where a joint is unknown."""
+
+    codes: Int16[np.ndarray, "m t v c"]
+    offset: Float[np.ndarray, c]
+    step: float
+
+
+def quantise(positions: Float[np.ndarray, "m t v c"]) -> Quantised:
+    """Positions with 16 bits per coordinate; the error is at most half a step, 1/65534 of the extent.
+
+    A joint is missing when any of its coordinates is not finite.
+    """
+    x = np.asarray(positions, dtype=np.float64)
+    known = np.isfinite(x).all(-1, keepdims=True)
+    if not known.any():
+        return Quantised(np.full(x.shape, MISSING, np.int16), np.zeros(x.shape[-1]), 1.0)
+    flat = x[np.broadcast_to(known, x.shape)].reshape(-1, x.shape[-1])
+    low, high = flat.min(0), flat.max(0)
+    offset = (low + high) / 2
+    step = float((high - low).max()) / (2 * LARGEST) or 1.0
+    codes = np.rint((np.where(known, x, offset) - offset) / step)
+    return Quantised(np.where(known, codes, MISSING).astype(np.int16), offset, step)
+
+
+def restore(quantised: Quantised) -> Float[np.ndarray, "m t v c"]:
+    """The positions that a quantised clip stands for, NaN where missing."""
+    x = quantised.offset + quantised.step * quantised.codes.astype(np.float64)
+    return np.where(quantised.codes == MISSING, np.nan, x)
+
+
+def clip_data(clip: AnimatedClip, most_frames: int = MOST_FRAMES) -> dict[str, Any]:
+    """A clip as the player in the browser reads it.
+
+    Clips longer than `most_frames` keep every n-th frame and play at the same pace.
+
+    Raises:
+        DataError: the positions are not (M, T, V, 2 or 3) with the joints of the layout.
+    """
+    layout = load_layout(clip.layout) if isinstance(clip.layout, str) else clip.layout
+    x = np.asarray(clip.positions)
+    if x.ndim != 4 or x.shape[2] != len(layout) or x.shape[3] not in (2, 3) or not x.shape[0] * x.shape[1]:
+        raise DataError(
+            f"report: clip {clip.name or clip.title!r} has positions of shape {x.shape}; layout {layout.name} needs "
+            f"(people, frames, {len(layout)}, 2 or 3)"
+        )
+    stride = -(-x.shape[1] // most_frames)
+    x = x[:, ::stride]
+    quantised = quantise(x)
+    low, high = _extent(x)
+    return {
+        "name": clip.name,
+        "title": clip.title,
+        "shape": list(x.shape),
+        "fps": (clip.fps if clip.fps > 0 else DEFAULT_FPS) / stride,
+        "offset": quantised.offset.tolist(),
+        "step": quantised.step,
+        "bones": [[child, parent] for child, parent in layout.bones],
+        "sides": joint_sides(layout),
+        "head": layout.joints.index("head") if "head" in layout.joints else None,
+        "low": np.round(low, 4).tolist(),
+        "high": np.round(high, 4).tolist(),
+        "facing": round(facing(x, layout), 4),
+        "codes": base64.b64encode(quantised.codes.astype("<i2").tobytes()).decode("ascii"),
+    }
+
+
+def joint_sides(layout: Layout) -> list[int]:
+    """Which side of the body each joint is on: 0 centre, 1 left, 2 right.
+
+    The layout's side pairs say it for shoulders and hips and everything that hangs on them; other mirrored
+    joints (eyes, ears) by their name.
+    """
+    rooted = {pair[0]: RIGHT for pair in layout.sides} | {pair[1]: LEFT for pair in layout.sides}
+    sides = []
+    for joint, name in enumerate(layout.joints):
+        seen = joint
+        while seen not in rooted and layout.parents[seen] != seen:
+            seen = layout.parents[seen]
+        side = rooted.get(seen, LEFT if "left" in name.lower() else RIGHT if "right" in name.lower() else CENTRE)
+        sides.append(CENTRE if layout.mirror[joint] == joint else side)
+    return sides
+
+
+def facing(positions: Float[np.ndarray, "m t v c"], layout: Layout) -> float:
+    """Angle about the vertical, in radians, of the direction from which the clip is best seen first.
+
+    One person is seen from the front, two from the side: across the line between them, on the side of -z, where
+    a depth camera stands. 0 is the direction of +z, growing toward +x.
+    """
+    if positions.shape[-1] != 3:
+        return 0.0
+    middles = [_mean(person[:, layout.centre]) for person in positions]
+    present = [middle for middle in middles if np.isfinite(middle).all()]
+    if len(present) >= 2 and math.hypot(*(present[1] - present[0])[[0, 2]]) > 1e-6:
+        across = present[1] - present[0]
+        across = -across if across[0] > 0 else across
+    else:
+        pairs = [_mean(positions[:, :, left] - positions[:, :, right]) for right, left in layout.sides]
+        across = _mean(np.array(pairs)) if pairs else np.full(3, np.nan)
+    # Up times right-to-left points forward in a right-handed frame.
+    return math.atan2(-across[2], across[0]) if np.isfinite(across).all() else 0.0
+
+
+def gallery(clips: Sequence[AnimatedClip]) -> Markup:
+    """A card with a player for each clip."""
+    return element("div", {"class": "gallery"}, *(_card(clip, index) for index, clip in enumerate(clips)))
+
+
+def _card(clip: AnimatedClip, index: int) -> Markup:
+    return element(
+        "figure",
+        {"class": "card player", "data-clip": str(index)},
+        element(
+            "canvas",
+            {
+                "class": "stage",
+                "tabindex": 0,
+                "role": "application",
+                "aria-label": f"{clip.title}: moving skeleton; space plays, arrow keys turn, comma and full stop step",
+            },
+        ),
+        element(
+            "div",
+            {"class": "controls"},
+            element(
+                "button",
+                {"type": "button", "class": "play", "aria-label": "Play"},
+                element(
+                    "svg",
+                    {"viewBox": "0 0 16 16", "aria-hidden": "true"},
+                    element("path", {"class": "icon-play", "d": "M4 2.5v11l9.5-5.5z"}),
+                    element("path", {"class": "icon-pause", "d": "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z"}),
+                ),
+            ),
+            element("input", {"type": "range", "min": 0, "value": 0, "step": 1, "aria-label": "Frame"}),
+            element("output", {"class": "clock"}),
+        ),
+        element(
+            "figcaption",
+            {},
+            element("strong", {}, clip.title),
+            element("span", {"class": "muted"}, clip.caption) if clip.caption else None,
+        ),
+    )
+
+
+def _extent(x: Float[np.ndarray, "m t v c"]) -> tuple[Float[np.ndarray, c], Float[np.ndarray, c]]:
+    """Box around nearly all joints; a single spike must not shrink the person to a dot."""
+    flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    flat = flat[np.isfinite(flat).all(1)]
+    if not len(flat):
+        return np.zeros(x.shape[-1]), np.ones(x.shape[-1])
+    return np.percentile(flat, 0.1, axis=0), np.percentile(flat, 99.9, axis=0)
+
+
+def _mean(x: Float[np.ndarray, "... c"]) -> Float[np.ndarray, c]:
+    """Mean over all axes but the last, of the rows that are finite; NaN when there is none."""
+    rows = x.reshape(-1, x.shape[-1])
+    rows = rows[np.isfinite(rows).all(1)]
+    return rows.mean(0) if len(rows) else np.full(x.shape[-1], np.nan)

@@ -1,0 +1,162 @@
+"""The parts of a page, in reading order; a part whose data is missing is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from halpose.report.animation import gallery
+from halpose.report.confusion import confusion_views
+from halpose.report.curves import curve_grid
+from halpose.report.embedding import legend, scatter
+from halpose.report.markup import Markup, element, join
+from halpose.report.score_table import score_table, settings_table
+
+if TYPE_CHECKING:
+    from halpose.report.page import Page
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page: its anchor, heading, a sentence on how to read it, and its content."""
+
+    key: str
+    title: str
+    intro: str
+    body: Markup
+
+    def render(self) -> Markup:
+        """The section as markup."""
+        return element(
+            "section",
+            {"id": self.key, "aria-labelledby": f"{self.key}-title"},
+            element("h2", {"id": f"{self.key}-title"}, self.title),
+            element("p", {"class": "intro"}, self.intro) if self.intro else None,
+            self.body,
+        )
+
+
+def _scores(page: Page) -> Section | None:
+    table = score_table(page.scores)
+    if table is None:
+        return None
+    intro = "Share of clips given the right class. The dot is the accuracy, the bar its 95\u00a0% interval."
+    if {"trained", "untrained", "raw"} <= {score.features for score in page.scores}:
+        intro += (
+            " An untrained encoder and the raw coordinates are scored the same way: what training is worth is the "
+            "distance to them."
+        )
+    return Section("scores", "Scores", intro, join([table, settings_table(page.scores)]))
+
+
+def _curves(page: Page) -> Section | None:
+    if page.learning is None:
+        return None
+    intro = "What training logged, over its steps."
+    if page.learning.halp_start is not None:
+        intro += " The dashed line marks the step at which the HaLP term joins the contrastive one."
+    if page.learning.rows_per_point > 1:
+        intro += f" Each point is the mean of {page.learning.rows_per_point} logged rows."
+    return Section("training", "Training", intro, curve_grid(page.learning))
+
+
+def _confusion(page: Page) -> Section | None:
+    views = confusion_views(page.scores)
+    intro = "Each row is a true class, each column the class it was given."
+    return None if views is None else Section("classes", "Classes", intro, views)
+
+
+def _map(page: Page) -> Section | None:
+    embedding = page.embedding
+    if embedding is None or not len(embedding.labels):
+        return None
+    which = f" of the {embedding.part} part" if embedding.part else ""
+    how = f" ({embedding.method})" if embedding.method else ""
+    intro = (
+        f"The features of {len(embedding.labels)} clips{which} in two dimensions{how}. Clips that move alike should "
+        "lie together; colour and shape show the class, which the map was made without. "
+        "Axes have no unit, and distances between far groups mean little."
+    )
+    preview = element(
+        "figure",
+        {"class": "preview player", "id": "map-preview"},
+        element("canvas", {"class": "stage", "aria-hidden": "true"}),
+        element(
+            "figcaption",
+            {},
+            element("output", {"class": "readout", "aria-live": "polite"}, "Point at a clip to see what it is."),
+        ),
+    )
+    side = element(
+        "div",
+        {"class": "aside"},
+        preview,
+        element(
+            "div",
+            {"class": "legend-head"},
+            element("h3", {}, "Classes"),
+            element("button", {"type": "button", "id": "map-all"}, "Show all"),
+        ),
+        legend(embedding),
+    )
+    return Section("map", "Map", intro, element("div", {"class": "map"}, scatter(embedding), side))
+
+
+def _clips(page: Page) -> Section | None:
+    if not page.clips:
+        return None
+    pairs = any(clip.positions.shape[0] > 1 for clip in page.clips)
+    hint = "The second person has warm colours. Drag to turn." if pairs else "Drag to turn."
+    key = element(
+        "p",
+        {"class": "key"},
+        *(
+            element("span", {}, element("i", {"class": f"swatch {kind}"}), text)
+            for kind, text in (("left", "left limbs"), ("right", "right limbs"), ("trunk", "trunk"))
+        ),
+        element("span", {"class": "muted"}, hint),
+    )
+    return Section("clips", "Movements", "", join([key, gallery(page.clips)]))
+
+
+def _facts(page: Page) -> Section | None:
+    if not page.facts:
+        return None
+    pairs = [element("div", {}, element("dt", {}, name), element("dd", {}, value)) for name, value in page.facts]
+    return Section("facts", "Data and run", "", element("dl", {"class": "facts"}, *pairs))
+
+
+def _notes(page: Page) -> Section | None:
+    if not page.notes:
+        return None
+    items = [element("li", {}, note) for note in page.notes]
+    return Section("notes", "Notes", "", element("ul", {"class": "notes"}, *items))
+
+
+def _next_steps(page: Page) -> Section | None:
+    if not page.next_steps:
+        return None
+    items = [
+        element(
+            "li",
+            {},
+            element("pre", {}, element("code", {}, command)),
+            element("button", {"type": "button", "class": "copy", "hidden": True}, "Copy"),
+        )
+        for command in page.next_steps
+    ]
+    return Section("next", "What to run next", "", element("ol", {"class": "commands"}, *items))
+
+
+# A new part of the page is one function and one entry here.
+SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
+    _scores,
+    _curves,
+    _confusion,
+    _map,
+    _clips,
+    _facts,
+    _notes,
+    _next_steps,
+)
