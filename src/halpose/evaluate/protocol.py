@@ -129,7 +129,7 @@ def _score_best(
     """Choose a candidate for each protocol on the validation part, then score that one."""
     tried: dict[str, dict[str, Result]] = {protocol: {} for protocol in protocols}
     for name, make in candidates.items():
-        sets = make().without_test()
+        sets = make()
         if not len(sets.validation):
             raise DataError(
                 f"split {split} has no validation part, so the normalisation cannot be chosen; name one of "
