@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pytest
+# The tests' tensors are small: threads would only wait for each other, and results would depend on their number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from halpose.data.normalise import clean
-from halpose.data.store import PART_CODES, StoreWriter
-from halpose.skeleton import Sequence, load_layout
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from halpose.data.normalise import clean  # noqa: E402
+from halpose.data.store import PART_CODES, StoreWriter  # noqa: E402
+from halpose.skeleton import Sequence, load_layout  # noqa: E402
 
 TOY_CLASSES = ("raise left arm", "raise right arm", "wave both arms", "squat", "kick left", "meet")
 TOY_SUBJECTS = tuple(f"s{i}" for i in range(1, 9))

@@ -28,24 +28,25 @@ class DataConfig:
     """Split whose training part is used; empty: the store's default split, or every clip when it has none."""
     part: Literal["official", "train", "all"] = "official"
     """official = train + validation; train leaves the validation clips out, as every choice of settings must."""
-    centre: Literal["first", "frame", "none"] = "first"
+    centre: Literal["store", "first", "frame", "none"] = "store"
     """Subtract the centre joint of the main actor: its first frame's, frame by frame (published), or not at all."""
-    align: Literal["torso", "first", "none"] = "torso"
+    align: Literal["store", "torso", "first", "none"] = "store"
     """Turn the clip: its mean across-body direction to x (about the vertical), the first frame's (published), no."""
-    scale: Literal["rms", "none"] = "rms"
-    """Divide by the root mean square of the clip's coordinates, or keep metres."""
-    frames: int = 64
-    """Frames T of every view."""
+    scale: Literal["store", "rms", "none"] = "store"
+    """Divide by the root mean square of the clip's coordinates, or keep metres. In these three, `store` takes what
+    the catalogue found to suit the data set, and first, torso, rms where it says nothing."""
+    frames: int = 32
+    """Frames T of every view (published: 64)."""
 
 
 @dataclass(frozen=True)
 class ViewConfig:
     """Random views. Lengths are in units of the normalised data (with scale = rms a body measures about 3)."""
 
-    crop: tuple[float, float] = (0.1, 1.0)
-    """Temporal crop: fraction of the clip, uniform between these."""
-    least_frames: int = 64
-    """A crop never has fewer frames than this (or the whole clip if it is shorter)."""
+    crop: tuple[float, float] = (0.8, 1.0)
+    """Temporal crop: fraction of the clip, uniform between these (published: 0.1 to 1)."""
+    least_frames: int = 8
+    """A crop never has fewer frames than this, or the whole clip if it is shorter (published: 64)."""
     published: bool = False
     """With probability 1/2 a shear, else the published joint jitter (FACTS: ISC, CMD, HaLP); all else below off."""
     shear: float = 0.5
@@ -214,7 +215,7 @@ def override(config: Config, table: Mapping[str, Any], where: str = "configurati
         ConfigError: a key is unknown (the nearest known one is named), or a value has the wrong type.
     """
     for key, value in flatten(table):
-        config = _set(config, key, value, where)
+        config = _set(config, _full_key(key, where, exact=True), value, where)
     _check(config)
     return config
 
@@ -256,6 +257,12 @@ def load_recipe(name: str | Path) -> Config:
     return override(start, table, where=f"recipe {name}")
 
 
+def recipe_about(name: str) -> str:
+    """The sentence with which a built-in recipe describes itself."""
+    table = load_toml(Path(str(resources.files("halpose") / "recipes" / f"{name}.toml")))
+    return str(table.get("about", ""))
+
+
 def recipe_names() -> tuple[str, ...]:
     """Names of the recipes that come with halpose."""
     folder = resources.files("halpose") / "recipes"
@@ -276,11 +283,14 @@ def known_keys() -> tuple[str, ...]:
     return tuple(key for key, _ in flatten(Config().to_dict()))
 
 
-def _full_key(key: str, where: str) -> str:
+def _full_key(key: str, where: str, exact: bool = False) -> str:
+    """The dotted key that is meant; without its section only if not `exact`."""
     keys = known_keys()
     if key in keys:
         return key
-    owners = [known for known in keys if known.rsplit(".", 1)[-1] == key]
+    if any(known.startswith(f"{key}.") for known in keys):
+        raise ConfigError(f"{where}: {key!r} is a section; set one of its keys, such as {key}.…")
+    owners = [known for known in keys if known.rsplit(".", 1)[-1] == key and not exact]
     if len(owners) == 1:
         return owners[0]
     if owners:
@@ -305,14 +315,9 @@ def _parse(text: str) -> Any:
 
 def _set(config: Any, key: str, value: Any, where: str) -> Any:
     head, _, rest = key.partition(".")
-    if head not in {f.name for f in dataclasses.fields(config)}:
-        _full_key(key, where)  # raises with the nearest key
-        raise ConfigError(f"{where}: there is no setting {key!r}")
     if rest:
         return dataclasses.replace(config, **{head: _set(getattr(config, head), rest, value, where)})
     kind = get_type_hints(type(config))[head]
-    if dataclasses.is_dataclass(kind):
-        raise ConfigError(f"{where}: {head!r} is a section; set one of its keys, such as {head}.…")
     return dataclasses.replace(config, **{head: _coerce(value, kind, f"{where}: {head}")})
 
 

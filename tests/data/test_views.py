@@ -30,9 +30,7 @@ def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20
         frames=torch.from_numpy(positions.astype(np.float32)),
         starts=torch.tensor([0, *np.cumsum(lengths)[:-1]]),
         lengths=torch.tensor(lengths),
-        origin=torch.zeros(count, channels),
         linear=torch.eye(channels).repeat(count, 1, 1),
-        centre="none",
         up=1,
         layout=load_layout(layout),
         clips=np.arange(count),
@@ -216,6 +214,14 @@ def test_normalisation_switches(toy_store: Path) -> None:
     torch.testing.assert_close(x.nan_to_num(), views.evaluation_view(window, chosen, 32))
     _, window = view(align="first")
     assert window.up == 2
+
+
+def test_unseen_centre_joint_is_replaced_by_the_mean_of_the_seen(toy_store: Path) -> None:
+    store = Store.open(toy_store)
+    frames = np.array(store.frames)
+    frames[:, 0, store.layout.centre] = np.nan
+    window = Window.load(replace(store, frames=frames), np.arange(3), DataConfig("", "all", "frame", "none", "none"))
+    assert window.frames[:, 0].nan_to_num().mean(dim=1).abs().max() < 1e-4
 
 
 def test_window_of_no_clips_is_refused(toy_store: Path) -> None:

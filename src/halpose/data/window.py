@@ -7,7 +7,7 @@ they are switches of a run and not another preparation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,17 +20,32 @@ from halpose.errors import DataError
 from halpose.skeleton import Layout
 
 
+_DEFAULTS = {"centre": "first", "align": "torso", "scale": "rms"}
+
+
+def resolve_data(store: Store, data: DataConfig) -> DataConfig:
+    """What `store` and an empty split stand for in the settings of one store.
+
+    Without a split every clip is used; without a recommendation in the store's provenance, clips are centred on their
+    first frame, aligned by the torso and divided by their size.
+    """
+    advice = _DEFAULTS | dict(store.meta["provenance"].get("normalisation") or {})
+    chosen = {key: advice[key] for key in _DEFAULTS if getattr(data, key) == "store"}
+    split = data.split
+    if not split and store.splits:
+        split = str(store.meta["provenance"].get("default_split") or store.splits[0])
+    return replace(data, split=split, part=data.part if split else "all", **chosen)
+
+
 @dataclass
 class Window:
     """Clips of a store, resident on a device.
 
     Attributes:
-        frames: (F, M, V, C) all frames of the clips, one clip after another; NaN is missing.
+        frames: (F, M, V, C) all frames of the clips, one clip after another, centred; NaN is missing.
         starts: (N,) first frame of each clip.
         lengths: (N,) frames of each clip.
-        origin: (N, C) what is subtracted when `centre` is first.
         linear: (N, C, C) alignment and scale: positions are multiplied by its transpose.
-        centre: first, frame or none.
         up: which coordinate points up: 1 (y), or 2 (z) where the published alignment turned the spine there.
         layout: joint layout.
         clips: (N,) index of each clip in the store.
@@ -39,9 +54,7 @@ class Window:
     frames: Float[Tensor, "f m v c"]
     starts: Int[Tensor, " n"]
     lengths: Int[Tensor, " n"]
-    origin: Float[Tensor, "n c"]
     linear: Float[Tensor, "n c c"]
-    centre: str
     up: int
     layout: Layout
     clips: Int[np.ndarray, " n"]
@@ -63,10 +76,14 @@ class Window:
             raise DataError(f"{store.path}: the chosen part of the split has no clips")
         table = store.clips
         lengths = table.lengths[clips]
-        picked = np.concatenate([np.arange(a, a + n) for a, n in zip(table.offsets[clips], lengths, strict=True)])
-        whole = len(picked) == len(store.frames)
-        frames = np.asarray(store.frames if whole else store.frames[picked], dtype=np.float32)
+        frames = np.concatenate([store.frames[a : a + n] for a, n in zip(table.offsets[clips], lengths, strict=True)])
+        frames = frames.astype(np.float32, copy=False)
         channels = frames.shape[-1]
+        if data.centre == "frame":
+            frames = frames - _centres(frames, store.layout.centre)
+        elif data.centre == "first":
+            origin = table.origin[clips][:, :channels].astype(np.float32)
+            frames = frames - np.repeat(origin, lengths, axis=0)[:, None, None]
         rotation = {
             "torso": table.torso_rotation,
             "first": table.first_rotation,
@@ -84,9 +101,7 @@ class Window:
             frames=put(frames),
             starts=put(np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)),
             lengths=put(lengths.astype(np.int64)),
-            origin=put(table.origin[clips][:, :channels].astype(np.float32)),
             linear=put(linear.astype(np.float32)),
-            centre=data.centre,
             up=2 if data.align == "first" and channels == 3 else 1,
             layout=store.layout,
             clips=np.asarray(clips),
@@ -124,13 +139,23 @@ class Window:
         above = torch.minimum(below + 1, (length - 1)[:, None])
         first = (self.starts[chosen] + start)[:, None]
         share = (position - below)[..., None, None, None]
+        # Resizing and centring are both linear, so that their order does not matter.
         x = torch.lerp(self.frames[first + below].float(), self.frames[first + above].float(), share)
         x = x.transpose(1, 2)  # (B, M, T, V, C)
-        if self.centre == "first":
-            x = x - self.origin[chosen][:, None, None, None]
-        elif self.centre == "frame":
-            x = x - x[:, :1, :, self.layout.centre : self.layout.centre + 1]
         linear = self.linear[chosen]
         if extra is not None:
             linear = extra @ linear
         return torch.einsum("bmtvc,bdc->bmtvd", x, linear)
+
+
+def _centres(frames: Float[np.ndarray, "f m v c"], joint: int) -> Float[np.ndarray, "f 1 1 c"]:
+    """The main actor's centre joint in every frame; where it was not seen, the mean of the joints that were."""
+    centre = frames[:, :1, joint : joint + 1]
+    unseen = np.isnan(centre).any(axis=(1, 2, 3))
+    if unseen.any():
+        seen = frames[unseen, :1]
+        present = ~np.isnan(seen)
+        mean = np.where(present, seen, 0).sum(2, keepdims=True) / np.maximum(present.sum(2, keepdims=True), 1)
+        centre = centre.copy()
+        centre[unseen] = mean
+    return centre

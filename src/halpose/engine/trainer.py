@@ -20,7 +20,7 @@ import halpose
 from halpose.config import Config
 from halpose.data.store import Store
 from halpose.data.views import random_view
-from halpose.data.window import Window
+from halpose.data.window import Window, resolve_data
 from halpose.engine.checkpoint import (
     latest_step,
     load_checkpoint,
@@ -121,16 +121,13 @@ def fit_config(store: Store, config: Config) -> tuple[Config, tuple[str, ...]]:
         The settings as they will be used, and a sentence for each that had to change.
     """
     notes = []
-    split = config.data.split
-    if not split and store.splits:
-        split = str(store.meta["provenance"].get("default_split") or store.splits[0])
-    part = config.data.part
-    if not split and part != "all":
-        part = "all"
-    config = replace(config, data=replace(config.data, split=split, part=part))
-    clips = len(store.part(split, part))
+    data = resolve_data(store, config.data)
+    config = replace(config, data=data)
+    clips = len(store.part(data.split, data.part))
     if clips < 2:
-        raise DataError(f"{store.path}: {clips} clips in part {part!r} of split {split!r}; contrast needs at least 2")
+        raise DataError(
+            f"{store.path}: {clips} clips in part {data.part!r} of split {data.split!r}; contrast needs at least 2"
+        )
     if config.batch_size > clips:
         notes.append(f"batch_size lowered from {config.batch_size} to {clips}, the number of clips")
         config = replace(config, batch_size=clips)

@@ -1,0 +1,176 @@
+"""`halpose data list | prepare | synthesize | info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from halpose.cli import json_option, print_json
+from halpose.cli.console import bar, console
+
+
+@click.group(short_help="List, prepare, synthesize and inspect data sets.")
+def data() -> None:
+    """Data sets: from raw files to a store that trains.
+
+    \b
+    Examples:
+      halpose data list
+      halpose data prepare nw-ucla --source FOLDER --out stores/nw-ucla
+      halpose data synthesize --clips 600 --out stores/synthetic
+      halpose data info stores/nw-ucla
+    """
+
+
+@data.command("list")
+@click.argument("name", required=False)
+@json_option
+def list_command(name: str | None, as_json: bool) -> None:
+    """What halpose knows of public data sets: classes, splits, licence, where to get them."""
+    from halpose.data.catalog import DATASETS, find_spec
+
+    specs = [find_spec(name)] if name else list(DATASETS.values())
+    rows = [
+        {
+            "name": spec.name, "title": spec.title, "classes": len(spec.classes), "layout": spec.layout,
+            "people": spec.people, "splits": list(spec.splits), "clips": spec.clips, "licence": spec.licence,
+            "source": spec.source, "citation": spec.citation, "notes": list(spec.notes),
+        }
+        for spec in specs
+    ]  # fmt: skip
+    if as_json:
+        print_json({"data_sets": rows})
+    elif name:
+        for key, value in rows[0].items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            click.echo(f"{key:9} {shown}")
+    else:
+        table = Table("name", "data set", "classes", "clips", "layout", "splits", box=None)
+        for spec in specs:
+            clips = str(spec.clips) if spec.clips else "?"
+            table.add_row(spec.name, spec.title, str(len(spec.classes)), clips, spec.layout, ", ".join(spec.splits))
+        console.print(table)
+        console.print("licence and where to get one: halpose data list NAME")
+
+
+@data.command()
+@click.argument("name")
+@click.option("--source", required=True, type=click.Path(path_type=Path), help="Folder with the files, at any depth.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Store to make.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: one per core.")
+@click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
+@click.option("--missing-list", type=click.Path(path_type=Path), help="Text file of clips to leave out (NTU has one).")
+@click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
+@json_option
+def prepare(
+    name: str,
+    source: Path,
+    out: Path,
+    workers: int | None,
+    dtype: str,
+    missing_list: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Read, clean and store a data set. After an interruption the same command goes on where it was.
+
+    \b
+    Example:
+      halpose data prepare ntu60 --source nturgb+d_skeletons --out stores/ntu60
+    """
+    from halpose.data.prepare import Progress
+    from halpose.data.prepare import prepare as make_store
+
+    with bar("{task.fields[aside]}") as progress:
+        task = progress.add_task("prepare", total=None, aside="")
+
+        def advance(now: Progress) -> None:
+            aside = f"{now.set_aside} set aside" if now.set_aside else ""
+            progress.update(task, total=now.files, completed=now.done, aside=aside)
+
+        report = make_store(
+            name, source, out, workers=workers, dtype=dtype, overwrite=overwrite, missing_list=missing_list,
+            progress=advance,
+        )  # fmt: skip
+    for line in report.summary():
+        console.print(line)
+    console.print(f"{report.seconds:.1f} s; next: halpose train {out} --out runs/{name}")
+    if as_json:
+        print_json(
+            {
+                "store": str(out), "files": report.files, "clips": report.clips, "frames": report.frames,
+                "set_aside": len(report.set_aside), "repairs": dict(report.repairs), "notes": list(report.notes),
+                "seconds": round(report.seconds, 2),
+            }
+        )  # fmt: skip
+
+
+@data.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Store, or folder with --ntu, to make.")
+@click.option("--clips", default=720, show_default=True, type=click.IntRange(min=1))
+@click.option("--actions", type=click.Choice(["12", "60"]), default="12", show_default=True)
+@click.option("--subjects", default=40, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--noise", default=1.0, show_default=True, help="Sensor noise; 1 is about a Kinect v2.")
+@click.option("--glitches", default=1.0, show_default=True, help="Tracking faults; 1 is about NTU RGB+D.")
+@click.option("--ntu", is_flag=True, help="Write NTU RGB+D .skeleton files instead of a store.")
+@json_option
+def synthesize(
+    out: Path,
+    clips: int,
+    actions: str,
+    subjects: int,
+    seed: int,
+    noise: float,
+    glitches: float,
+    ntu: bool,
+    as_json: bool,
+) -> None:
+    """Generate labelled synthetic motion: a store, or files in NTU RGB+D's own format.
+
+    \b
+    Examples:
+      halpose data synthesize --clips 1200 --out stores/synthetic
+      halpose data synthesize --ntu --clips 5000 --actions 60 --out synthetic-ntu
+    """
+    from halpose.data.synthetic import SyntheticSpec, write_ntu, write_store
+
+    spec = SyntheticSpec(
+        clips=clips, actions=int(actions), subjects=subjects, seed=seed, noise=noise, glitches=glitches
+    )
+    with bar() as progress:
+        task = progress.add_task("synthesize", total=clips)
+
+        def advance(done: int) -> None:
+            progress.update(task, completed=done)
+
+        if ntu:
+            write_ntu(spec, out, progress=advance)
+        else:
+            write_store(spec, out, progress=advance)
+    console.print(f"{clips} synthetic clips of {actions} actions: {out}")
+    if as_json:
+        print_json({"out": str(out), "clips": clips, "synthetic": True})
+
+
+@data.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@json_option
+def info(store: Path, as_json: bool) -> None:
+    """What a store holds: clips, layout, classes, splits."""
+    from halpose.data.store import Store
+
+    found = Store.open(store).info()
+    if as_json:
+        print_json(found)
+        return
+    splits = found.pop("splits")
+    for key, value in found.items():
+        shown = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        console.print(f"[bold]{key.replace('_', ' '):16}[/] {shown}")
+    table = Table("split", "train", "validation", "test", box=None)
+    for split, parts in splits.items():
+        table.add_row(split, *(str(parts[part]) for part in ("train", "validation", "test")))
+    console.print(table)

@@ -1,0 +1,89 @@
+"""`halpose evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from halpose.cli import json_option, print_json
+from halpose.cli.console import console
+
+
+@click.command(short_help="Score a run against untrained and raw features.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--on", "store", required=True, type=click.Path(path_type=Path), help="Labelled store.")
+@click.option(
+    "--protocol",
+    "names",
+    default="",
+    help="Comma-separated protocols (knn, linear, linear-sgd) and features (untrained, raw). Default: all but sgd.",
+)
+@click.option("--split", default="", help="Split of the store. Default: the run's.")
+@click.option(
+    "--part", type=click.Choice(["test", "validation"]), default="test", show_default=True,
+    help="validation: to choose settings without looking at the test part.",
+)  # fmt: skip
+@click.option("-k", default=1, show_default=True, type=click.IntRange(min=1), help="Neighbours of knn.")
+@click.option("--best-on-test", is_flag=True, help="Also report what peeking at the test part gives (the paper does).")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@json_option
+def evaluate(
+    run: Path,
+    store: Path,
+    names: str,
+    split: str,
+    part: str,
+    k: int,
+    best_on_test: bool,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Score a run: nearest neighbours and a linear probe, beside an untrained encoder and raw coordinates.
+
+    Everything that must be chosen is chosen on the validation part; the test part is read once.
+
+    \b
+    Examples:
+      halpose evaluate runs/utd --on stores/utd-mhad
+      halpose evaluate runs/utd --on stores/utd-mhad --part validation --protocol knn
+      halpose evaluate runs/utd --on stores/utd-mhad --json
+    """
+    import torch
+
+    from halpose.data.store import Store
+    from halpose.engine.checkpoint import write_json
+    from halpose.engine.run import Run
+    from halpose.engine.trainer import resolve_device
+    from halpose.evaluate.base import Settings
+    from halpose.evaluate.result import table
+    from halpose.evaluate.run import evaluate_run, parse_protocols
+
+    if threads:
+        torch.set_num_threads(threads)
+    where = resolve_device(device)
+    protocols, kinds = parse_protocols([name.strip() for name in names.split(",") if name.strip()])
+    opened = Store.open(store)
+    loaded = Run.load(run, where)
+    with console.status("reading") as status:
+        results = evaluate_run(
+            loaded,
+            opened,
+            split=split,
+            part="validation" if part == "validation" else "test",
+            protocols=protocols,
+            kinds=kinds,
+            settings=Settings(k=k, best_on_test=best_on_test, device=str(where)),
+            device=where,
+            began=lambda what: status.update(f"{what} …"),
+        )
+    content = {
+        "run": str(run), "store": str(store), "data_set": opened.name, "steps": loaded.step,
+        "results": [result.to_dict() for result in results],
+    }  # fmt: skip
+    write_json(run / f"evaluation-{opened.name}-{results[0].split}-{part}.json", content)
+    console.print(table(results))
+    if as_json:
+        print_json(content)

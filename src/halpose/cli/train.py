@@ -1,0 +1,98 @@
+"""`halpose train` and `halpose recipes`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from halpose.cli import json_option, print_json
+from halpose.cli.console import TrainingBar, console
+from halpose.config import flatten, load_recipe, override_text, recipe_about, recipe_names
+
+
+@click.command(short_help="Pre-train an encoder on a store, without labels.")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--recipe", default=None, help="A name from `halpose recipes`, or a .toml file. Default: halp.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run directory to make.")
+@click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
+@click.option("--fork", type=click.Path(path_type=Path), help="Begin from another run's newest checkpoint.")
+@click.option("--stop-at", type=click.IntRange(min=1), help="Save and stop after this many steps of the schedule.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@json_option
+def train(
+    store: Path,
+    recipe: str | None,
+    assignments: tuple[str, ...],
+    out: Path,
+    resume: bool,
+    fork: Path | None,
+    stop_at: int | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Pre-train an encoder on a store, without labels.
+
+    \b
+    Examples:
+      halpose train stores/utd-mhad --recipe utd-mhad-halp --out runs/utd
+      halpose train stores/mine --set steps=5000 --set seed=1 --out runs/mine
+      halpose train stores/mine --out runs/mine --resume
+    """
+    import torch
+
+    from halpose.data.store import Store
+    from halpose.engine.run import read_run_config
+    from halpose.engine.trainer import train as pre_train
+
+    if threads:
+        torch.set_num_threads(threads)
+    opened = Store.open(store)
+    if resume and recipe is None and not assignments:
+        config = read_run_config(out)[1]
+    else:
+        config = override_text(load_recipe(recipe or "halp"), assignments)
+    summary = pre_train(
+        opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=(TrainingBar(),)
+    )
+    for note in summary.notes:
+        console.print(f"note: {note}")
+    if summary.interrupted:
+        console.print(f"stopped at step {summary.steps}; go on with: halpose train {store} --out {out} --resume")
+    else:
+        console.print(
+            f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {out}\n"
+            f"next: halpose evaluate {out} --on {store}"
+        )
+    if as_json:
+        print_json(asdict(summary))
+
+
+@click.command(short_help="List the recipes, or show one.")
+@click.argument("name", required=False)
+@json_option
+def recipes(name: str | None, as_json: bool) -> None:
+    """List the recipes, or show every setting of one.
+
+    \b
+    Examples:
+      halpose recipes
+      halpose recipes ntu60-xsub-halp
+    """
+    if name is None:
+        about = {known: recipe_about(known) for known in recipe_names()}
+        if as_json:
+            print_json({"recipes": about})
+        else:
+            for known, text in about.items():
+                click.echo(f"{known:30} {text}")
+        return
+    settings = dict(flatten(load_recipe(name).to_dict()))
+    if as_json:
+        print_json({"recipe": name, "settings": settings})
+    else:
+        click.echo("\n".join(f"{key} = {value}" for key, value in settings.items()))

@@ -1,0 +1,99 @@
+"""Features of a run's encoder: extracted once, in bounded memory, and kept beside the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from halpose.config import DataConfig
+from halpose.data.store import Store
+from halpose.data.views import evaluation_view
+from halpose.data.window import Window
+from halpose.engine.run import Run
+from halpose.evaluate.featureset import FeatureSet, split_features
+from halpose.methods.base import Method
+
+# Clips that are on the device at once, and clips that go through the encoder at once.
+_BLOCK, _BATCH = 4096, 256
+
+
+@torch.no_grad()
+def extract(
+    method: Method,
+    store: Store,
+    clips: Int[np.ndarray, " n"],
+    data: DataConfig,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> Float[np.ndarray, "n d"]:
+    """Features of clips, before the projector, in eval mode, from the fixed view of evaluation.
+
+    Args:
+        method: whose query encoders are used; its streams' features stand side by side.
+        store: the recordings.
+        clips: which.
+        data: the normalisation and number of frames that the method was trained with.
+        device: where to compute; the method must be there.
+        progress: called with the number of clips done.
+    """
+    method.eval()
+    found = []
+    for at in range(0, len(clips), _BLOCK):
+        window = Window.load(store, clips[at : at + _BLOCK], data, device)
+        for chosen in torch.arange(len(window), device=device).split(_BATCH):
+            found.append(method.features(evaluation_view(window, chosen, data.frames)).float().cpu().numpy())
+            if progress is not None:
+                progress(sum(map(len, found)))
+    return np.concatenate(found)
+
+
+def run_features(run: Run, store: Store, split: str, kind: str, device: torch.device | str = "cpu") -> FeatureSet:
+    """The three parts of a split as features of a run's encoder.
+
+    Kept in `RUN/features`, by everything they depend on: weights, store, clips, normalisation.
+
+    Args:
+        run: the run.
+        store: the recordings; of the run's layout.
+        split: its name.
+        kind: `trained`, or `untrained` for the same encoder before its first step.
+        device: where to compute.
+
+    Raises:
+        CheckpointError: the run cannot read this store.
+        ConfigError: the store has no such split.
+    """
+    run.check_store(store)
+    method = run.method if kind == "trained" else run.untrained(device)
+    clips = store.part(split, "all")
+    file = run.path / "features" / f"{_key(method, store, clips, run.config.data)}.npy"
+    if file.exists():
+        features = np.load(file, allow_pickle=False)
+    else:
+        features = extract(method, store, clips, run.config.data, device)
+        file.parent.mkdir(exist_ok=True)
+        partial = file.with_suffix(".partial.npy")
+        np.save(partial, features)
+        partial.replace(file)
+    row = np.full(len(store), -1)
+    row[clips] = np.arange(len(clips))
+    return split_features(store, split, lambda part: features[row[part]])
+
+
+def _key(method: Method, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(method.state_dict().items()):
+        if ".query." in name:
+            digest.update(name.encode())
+            digest.update(value.cpu().numpy().tobytes())
+    switches = (data.centre, data.align, data.scale, data.frames)
+    digest.update(json.dumps([switches, store.name, store.frames.shape, clips.tolist()]).encode())
+    for column in (store.clips.offsets, store.clips.origin, store.clips.torso_rotation, store.clips.scale_first):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()[:24]
