@@ -192,5 +192,5 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def _short(value: float | str) -> str:
+def _short(value: int | float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
