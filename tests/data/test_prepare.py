@@ -84,7 +84,8 @@ class TestResult:
 
     def test_splits_follow_the_files(self, tmp_path):
         write_ucla(tmp_path / "source", 300, frames=1)
-        prepare("nw-ucla", tmp_path / "source", tmp_path / "store", workers=1)
+        report = prepare("nw-ucla", tmp_path / "source", tmp_path / "store", workers=1)
+        assert report.counts["x-sub"]["found"] == {"train": 150, "test": 150}
         store = Store.open(tmp_path / "store")
         view = np.array([int(name[-1]) for name in store.clips.name])
         subject = np.array([int(name[5:7]) for name in store.clips.name])
@@ -129,7 +130,8 @@ class TestResult:
         assert prepare("nw-ucla", tmp_path / "source", tmp_path / "full", workers=1).clips == 3
 
     def test_a_data_set_of_ones_own(self, tmp_path):
-        write_ucla(tmp_path / "source", 12)
+        paths = write_ucla(tmp_path / "source", 12)
+        (tmp_path / "source" / ".hidden.json").write_bytes(paths[0].read_bytes())
         own = replace(
             DATASETS["nw-ucla"],
             name="mine",
@@ -140,7 +142,8 @@ class TestResult:
         )
         report = prepare(own, tmp_path / "source", tmp_path / "store", workers=1)
         store = Store.open(tmp_path / "store")
-        assert (store.name, store.splits, report.notes) == ("mine", (), ())
+        assert (store.name, store.splits, report.notes, report.files) == ("mine", (), (), 12)
+        assert report.set_aside == ()
 
 
 class TestSameStore:
@@ -347,10 +350,11 @@ class TestNtu:
 
     def test_list_of_missing_skeletons(self, source, tmp_path):
         named = tmp_path / "missing.txt"
-        named.write_text("S001C001P001R001A001\r\nS001C001P099R001A001.skeleton\n\n")
+        named.write_text("S001C001P001R001A001\r\nS001C001P099R001A001\n\nS002C001P001R001A005.skeleton\n")
         report = prepare("ntu60", source, tmp_path / "store", workers=1, missing_list=named)
-        assert aside(tmp_path / "store")["S001C001P001R001A001.skeleton"][0] == "listed"
-        assert "the list of missing skeletons names 2 clips, 1 of them here" in report.notes
+        named_files = ["S001C001P001R001A001.skeleton", "S002C001P001R001A005.skeleton"]
+        assert [(item.file, item.kind) for item in report.set_aside] == [(name, "listed") for name in named_files]
+        assert "the list of missing skeletons names 3 clips, 2 of them here" in report.notes
         assert report.clips == 2
 
     def test_a_useless_list_is_refused(self, tmp_path):

@@ -56,8 +56,6 @@ def claim(partial: Path, fingerprint: str, chunks: int) -> int:
         if not manifest.is_file() and any(partial.iterdir()):
             raise DataError(f"{partial}: in the way, and not left by halpose; move it or choose another output")
         if manifest.is_file() and manifest.read_text() == fingerprint:
-            for leftover in partial.glob(".chunk-*"):
-                leftover.unlink()
             return sum(chunk_path(partial, at).is_file() for at in range(chunks))
         shutil.rmtree(partial)
     try:
