@@ -1,0 +1,105 @@
+"""Recordings from files: one module per format, and `FORMATS` that names them all.
+
+    for sequence in io.read(Path("S001C001P001R001A001.skeleton")):
+        ...
+
+A reader gives `Sequence`s of shape (people, frames, joints, coordinates), in metres with y up where the source
+allows, NaN where something is missing. It keeps what the file says and repairs nothing. Whatever is wrong with a
+file comes as `FormatError`, which names the file, the fault and what would work.
+
+To add a format, write a module with a `Format`, and its line in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from halpose.errors import ConfigError
+from halpose.io import agcn, archive, msr, ntu, pkummd, pyskl, sbu, ucla, utd
+from halpose.io.base import Format, refused
+from halpose.skeleton import Sequence
+
+__all__ = ["FORMATS", "Format", "find_format", "read", "sniff", "write"]
+
+FORMATS: dict[str, Format] = {
+    "ntu": ntu.FORMAT,
+    "pkummd": pkummd.FORMAT,
+    "utd": utd.FORMAT,
+    "ucla": ucla.FORMAT,
+    "msr": msr.FORMAT,
+    "sbu": sbu.FORMAT,
+    "hdm05-npz": archive.HDM05,
+    "bandai-npz": archive.BANDAI,
+    "pyskl": pyskl.FORMAT,
+    "agcn": agcn.FORMAT,
+}
+
+
+def find_format(name: str) -> Format:
+    """A format by name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in FORMATS:
+        near = get_close_matches(name, FORMATS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"no format named {name!r}; halpose reads {', '.join(FORMATS)}{hint}")
+    return FORMATS[name]
+
+
+def sniff(path: str | Path) -> str:
+    """Name of the format that a file is in, by its ending and its content.
+
+    Raises:
+        FormatError: it is none of those that halpose reads, or is not there.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise refused(path, "no such file", "give the path of a recording")
+    fitting = [format for format in FORMATS.values() if path.suffix.lower() in format.suffixes]
+    for format in fitting:
+        if format.sniff(path):
+            return format.name
+    if fitting:
+        names = ", ".join(f"{format.name} ({format.description})" for format in fitting)
+        raise refused(path, f"does not look like {names}", "name its format if you know better")
+    endings = ", ".join(sorted({ending for format in FORMATS.values() for ending in format.suffixes}))
+    raise refused(path, f"no format ends in {path.suffix or 'nothing'!r}", f"known endings: {endings}")
+
+
+def read(path: str | Path, format: str | None = None) -> Iterator[Sequence]:
+    """The clips of a file, one after another.
+
+    Args:
+        path: the file.
+        format: a name in `FORMATS`; found out by `sniff` if not given.
+
+    Raises:
+        FormatError: the file is damaged or in no known format; raised while iterating where only part of a file
+            is at fault, after the clips before it.
+        ConfigError: there is no such format.
+    """
+    path = Path(path)
+    return find_format(format if format is not None else sniff(path)).read(path)
+
+
+def write(path: str | Path, sequences: list[Sequence], format: str) -> None:
+    """Write clips to a file.
+
+    Args:
+        path: the file; replaced if it is there.
+        sequences: clips that the format can hold.
+        format: a name in `FORMATS`.
+
+    Raises:
+        ConfigError: there is no such format, or halpose does not write it.
+        FormatError: the clips do not fit the format.
+    """
+    writer = find_format(format).write
+    if writer is None:
+        able = ", ".join(name for name, known in FORMATS.items() if known.write is not None)
+        raise ConfigError(f"halpose does not write {format}; it writes {able}")
+    writer(Path(path), sequences)
