@@ -272,9 +272,9 @@ MSR = DatasetSpec(
 _SBU_FOLDS = (
     "s01s02 s03s04 s05s02 s06s04",
     "s02s03 s02s07 s03s05 s05s03",
-    "s01s03 s01s07 s07s01",
+    "s01s03 s01s07 s07s01 s07s03",
     "s02s01 s02s06 s03s02 s03s06",
-    "s04s02 s04s03 s04s06 s06s02 s06s03 s07s03",
+    "s04s02 s04s03 s04s06 s06s02 s06s03",
 )
 _SBU_SIZES = (55, 52, 56, 54, 65)
 

@@ -5,6 +5,7 @@ What a chunk holds depends on its files and the settings only, so it does not ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from halpose.skeleton import Sequence
 
 CHUNK_BYTES = 8 << 20
 CHUNK_FILES = 256
-_NO_BODY = "no body in any"  # what readers and cleaning say of a missing skeleton
+_NO_BODY = re.compile("no ?body in any|skeleton is missing")  # what readers say of a file without people
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,10 @@ def _clean_file(settings: Settings, file: str) -> Iterator[Prepared | SetAside]:
     """Every clip of a file, or why it is set aside. Nothing a file holds may stop the work."""
     clips = 0
     path = Path(settings.root, file)
-    if path.stem in settings.listed:
-        yield SetAside(file, "listed", "named in the list of missing skeletons")
-        return
+    for name in (path.stem, path.stem.rsplit("_", 1)[0]):  # some files end in _skeleton
+        if excluded := _excluded(settings, file, name):
+            yield excluded
+            return
     try:
         for sequence in io.read(path, settings.format):
             clips += 1
@@ -85,20 +87,27 @@ def _clean_file(settings: Settings, file: str) -> Iterator[Prepared | SetAside]:
             reason += str(error).removeprefix(f"{path}: ")
         else:
             reason += f"the {settings.format} reader failed: {type(error).__name__}: {error}"
-        yield SetAside(file, "no body" if _NO_BODY in reason else "damaged", reason)
+        yield SetAside(file, "no body" if _NO_BODY.search(reason) else "damaged", reason)
     else:
         if not clips:
             yield SetAside(file, "no body", "holds no clip")
+
+
+def _excluded(settings: Settings, file: str, name: str) -> SetAside | None:
+    """Whether a clip is left out by its name."""
+    if name in settings.listed:
+        return SetAside(file, "listed", "named in the list of missing skeletons", name)
+    if name in settings.pruned:
+        return SetAside(file, "pruned", settings.pruned[name], name)
+    return None
 
 
 def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared | SetAside:
     """Clean one clip, or say why it is set aside."""
     name = sequence.name
     joints, channels = sequence.positions.shape[2:]
-    if name in settings.listed:
-        return SetAside(file, "listed", "named in the list of missing skeletons", name)
-    if name in settings.pruned:
-        return SetAside(file, "pruned", settings.pruned[name], name)
+    if excluded := _excluded(settings, file, name):
+        return excluded
     if sequence.layout != settings.layout or channels != settings.channels:
         return SetAside(
             file,
@@ -110,7 +119,7 @@ def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared |
     if not -1 <= sequence.label < settings.classes:
         return SetAside(file, "damaged", f"label {sequence.label}, but there are {settings.classes} classes", name)
     if not np.isfinite(sequence.positions).all(axis=-1).any():
-        return SetAside(file, "no body", f"{_NO_BODY} frame: the skeleton is missing", name)
+        return SetAside(file, "no body", "nobody in any frame: the skeleton is missing", name)
     try:
         clip = clean(sequence, people=settings.people)
     except DataError as error:
