@@ -203,7 +203,7 @@ class Sequence:
     @property
     def frames(self) -> int:
         """Number of frames T."""
-        return self.positions.shape[1]
+        return int(self.positions.shape[1])
 
 
 def motion(x: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from halpose.config import DataConfig, ViewConfig
 from halpose.data import views
 from halpose.data.store import Store
-from halpose.data.window import Window
+from halpose.data.window import Window, batch_axes
 from halpose.errors import DataError
 from halpose.skeleton import load_layout
 
@@ -25,12 +25,11 @@ OFF = ViewConfig(
 
 def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20") -> Window:
     """(F, M, V, C) frames of several clips, not normalised."""
-    count, channels = len(lengths), positions.shape[-1]
+    count = len(lengths)
     return Window(
-        frames=torch.from_numpy(positions.astype(np.float32)),
+        frames=torch.from_numpy(np.ascontiguousarray(positions.astype(np.float32).transpose(0, 3, 1, 2))),
         starts=torch.tensor([0, *np.cumsum(lengths)[:-1]]),
         lengths=torch.tensor(lengths),
-        linear=torch.eye(channels).repeat(count, 1, 1),
         up=1,
         layout=load_layout(layout),
         clips=np.arange(count),
@@ -55,7 +54,7 @@ def test_published_crops() -> None:
             assert start + length <= frames
             crop = window.sample(torch.tensor([0]), torch.tensor([start]), torch.tensor([length]), 64)
             expected = torch.from_numpy(golden[f"crop{i}_out"]).permute(3, 1, 2, 0)
-            torch.testing.assert_close(crop[0], expected, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(batch_axes(crop)[0], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_published_evaluation_view() -> None:
@@ -67,13 +66,13 @@ def test_published_evaluation_view() -> None:
     torch.testing.assert_close(view[0], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_published_shear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_shear() -> None:
     golden = np.load(GOLDEN)
     window = window_of(golden["shear_in"].transpose(1, 3, 2, 0), [64], "kinect25")
     matrix = torch.from_numpy(golden["shear_matrix"]).float()[None]
-    x = window.sample(torch.tensor([0]), torch.tensor([0]), torch.tensor([64]), 64, extra=matrix)
+    x = window.sample(torch.tensor([0]), torch.tensor([0]), torch.tensor([64]), 64)
     expected = torch.from_numpy(golden["shear_out"]).float().permute(3, 1, 2, 0)
-    torch.testing.assert_close(x[0], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(batch_axes(views.mapped(x, matrix))[0], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_published_view_shears_or_jitters_never_both(window: Window) -> None:
@@ -109,7 +108,7 @@ def test_crop_lengths_and_places() -> None:
 
 def test_everything_off_is_the_clip_itself(window: Window) -> None:
     view = views.random_view(window, torch.tensor([0]), 100, OFF, seeded())
-    torch.testing.assert_close(view[0], window.frames[:100].transpose(0, 1))
+    torch.testing.assert_close(view[0], window.frames[:100].permute(2, 0, 3, 1))
 
 
 def test_seed_decides_and_the_two_views_of_a_clip_differ(window: Window) -> None:
@@ -135,12 +134,14 @@ def test_yaw_keeps_lengths_and_heights(window: Window) -> None:
 def test_mirror_twice_is_nothing_and_swaps_hands(window: Window) -> None:
     x = views.random_view(window, torch.tensor([0]), 8, OFF, seeded())
     always = torch.tensor([True])
-    mirrored = views.mirrored(x, window, always)
-    torch.testing.assert_close(views.mirrored(mirrored, window, always), x)
+    planes = x.permute(0, 2, 4, 1, 3)
+    mirrored = batch_axes(views.mirrored(planes, window, always))
+    twice = views.mirrored(views.mirrored(planes, window, always), window, always)
+    torch.testing.assert_close(twice, planes)
     layout = window.layout
     left, right = layout.index("left_hand"), layout.index("right_hand")
     torch.testing.assert_close(mirrored[..., left, :], x[..., right, :] * torch.tensor([-1.0, 1, 1]))
-    assert torch.equal(views.mirrored(x, window, torch.tensor([False])), x)
+    assert torch.equal(views.mirrored(planes, window, torch.tensor([False])), planes)
 
 
 def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
@@ -153,10 +154,10 @@ def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
 
 
 def test_drift_is_slow_and_has_the_asked_size(window: Window) -> None:
-    x = torch.zeros(200, 1, 64, 20, 3)
+    x = torch.zeros(200, 64, 3, 1, 20)
     wander = views.drift(x, 0.1, seeded())
     assert wander.std().item() == pytest.approx(0.1 * (3 / 2) ** 0.5, rel=0.05)
-    assert (wander[:, :, 1:] - wander[:, :, :-1]).std() < 0.2 * wander.std()
+    assert (wander[:, 1:] - wander[:, :-1]).std() < 0.2 * wander.std()
 
 
 def test_masks_zero_the_asked_share(window: Window) -> None:
@@ -221,7 +222,7 @@ def test_unseen_centre_joint_is_replaced_by_the_mean_of_the_seen(toy_store: Path
     frames = np.array(store.frames)
     frames[:, 0, store.layout.centre] = np.nan
     window = Window.load(replace(store, frames=frames), np.arange(3), DataConfig("", "all", "frame", "none", "none"))
-    assert window.frames[:, 0].nan_to_num().mean(dim=1).abs().max() < 1e-4
+    assert window.frames[:, :, 0].nan_to_num().mean(dim=2).abs().max() < 1e-4
 
 
 def test_window_of_no_clips_is_refused(toy_store: Path) -> None:
@@ -237,4 +238,4 @@ def test_window_of_some_clips_holds_those(toy_store: Path) -> None:
         length = int(window.lengths[position])
         start = int(window.starts[position])
         expected = store.clip(int(index)).positions.swapaxes(0, 1)
-        np.testing.assert_array_equal(window.frames[start : start + length].numpy(), expected)
+        np.testing.assert_array_equal(window.frames[start : start + length].numpy(), expected.transpose(0, 3, 1, 2))

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from halpose.config import ViewConfig
-from halpose.data.window import Window
+from halpose.data.window import Window, batch_axes
 
 _EVALUATION_SHARE = 0.95  # of the frames, from the middle (published)
 
@@ -42,7 +42,7 @@ def evaluation_view(window: Window, chosen: Int[Tensor, " b"], frames: int) -> F
     """The central 95 % of each clip, without randomness."""
     length = window.lengths[chosen]
     cut = (length * (1 - _EVALUATION_SHARE) / 2).floor().long()
-    return window.sample(chosen, cut, length - 2 * cut, frames).nan_to_num(0.0)
+    return batch_axes(window.sample(chosen, cut, length - 2 * cut, frames).nan_to_num_(0.0))
 
 
 def random_crop(
@@ -62,17 +62,16 @@ def published_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop, then with probability 1/2 a shear, else a jitter of some joints: zero, or a random linear map."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, joints, channels = len(chosen), window.device, *window.frames.shape[2:]
+    batch, device, channels, joints = len(chosen), window.device, window.frames.shape[1], window.frames.shape[3]
     is_sheared, is_zeroed = torch.rand(2, batch, 1, 1, generator=generator, device=device) < 0.5
     shear = shear_matrix(batch, channels, config.shear, generator, device)
-    eye = torch.eye(channels, device=device)
-    x = window.sample(chosen, start, length, frames, extra=torch.where(is_sheared, shear, eye)).nan_to_num(0.0)
+    corruption = uniform((batch, channels, channels), 1.0, generator, device).masked_fill(is_zeroed, 0.0)
     jittered = some_joints(batch, joints, round(config.jitter_joints * joints), generator, device)
-    jittered = jittered & ~is_sheared[:, :, 0]
-    corruption = uniform((batch, channels, channels), 1.0, generator, device)
-    corruption = torch.where(is_zeroed, torch.zeros_like(corruption), corruption)
-    mixed = torch.einsum("bmtvc,bdc->bmtvd", x, corruption)
-    return torch.where(jittered[:, None, None, :, None], mixed, x)
+    # A shear touches every joint, a jitter some: one map and one mask of joints for both.
+    touched = (jittered | is_sheared[:, :, 0])[:, None, None, None]
+    x = window.sample(chosen, start, length, frames).nan_to_num_(0.0)
+    x.lerp_(mapped(x, torch.where(is_sheared, shear, corruption)), touched.to(x.dtype))
+    return batch_axes(x)
 
 
 def composed_view(
@@ -80,17 +79,16 @@ def composed_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop; rotation, shear and mirror; other mean pose, offsets and drift; noise; masked joints and parts."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, joints, channels = len(chosen), window.device, *window.frames.shape[2:]
+    batch, device, (channels, people, joints) = len(chosen), window.device, window.frames.shape[1:]
     linear = rotation_matrix(batch, channels, window.up, config.yaw, generator, device)
     linear = shear_matrix(batch, channels, config.shear, generator, device) @ linear
-    x = window.sample(chosen, start, length, frames, extra=linear)
+    x = mapped(window.sample(chosen, start, length, frames), linear)
     if config.mirror:
         x = mirrored(x, window, chance(batch, config.mirror, generator, device))
     if config.pose:
         x = x + pose_shift(x, config.pose, generator)
     if config.offset:
-        people = x.shape[1]
-        shape = (batch, people, 1, joints, channels)
+        shape = (batch, 1, channels, people, joints)
         x = x + config.offset * torch.randn(shape, generator=generator, device=device)
     if config.drift:
         x = x + drift(x, config.drift, generator)
@@ -100,17 +98,15 @@ def composed_view(
     if config.mask_joints:
         masked = some_joints(batch, joints, round(config.mask_joints * joints), generator, device)
         masked = masked & chance(batch, config.mask_probability, generator, device)[:, None]
-        x = x.masked_fill(masked[:, None, None, :, None], 0.0)
+        x = x.masked_fill(masked[:, None, None, None], 0.0)
     if config.mask_part:
         masked = one_part(batch, window, generator)
         masked = masked & chance(batch, config.mask_part, generator, device)[:, None]
-        x = x.masked_fill(masked[:, None, None, :, None], 0.0)
-    return x
+        x = x.masked_fill(masked[:, None, None, None], 0.0)
+    return batch_axes(x)
 
 
-def uniform(
-    shape: tuple[int, ...], reach: float, generator: torch.Generator, device: torch.device
-) -> Tensor:
+def uniform(shape: tuple[int, ...], reach: float, generator: torch.Generator, device: torch.device) -> Tensor:
     """Uniform numbers in (-reach, reach)."""
     return (torch.rand(shape, generator=generator, device=device) * 2 - 1) * reach
 
@@ -118,6 +114,11 @@ def uniform(
 def chance(batch: int, probability: float, generator: torch.Generator, device: torch.device) -> Bool[Tensor, " b"]:
     """For each clip, whether a thing of this probability happens."""
     return torch.rand(batch, generator=generator, device=device) < probability
+
+
+def mapped(x: Float[Tensor, "b t c m v"], linear: Float[Tensor, "b c c"]) -> Float[Tensor, "b t c m v"]:
+    """A linear map of every joint's coordinates, one map for each clip."""
+    return torch.matmul(linear[:, None], x.flatten(3)).view_as(x)
 
 
 def shear_matrix(
@@ -141,29 +142,29 @@ def rotation_matrix(
     return matrix
 
 
-def mirrored(x: Float[Tensor, "b m t v c"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b m t v c"]:
+def mirrored(x: Float[Tensor, "b t c m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b t c m v"]:
     """Left-right mirror image: x changes sign and left joints take the place of right ones."""
     partner = torch.tensor(window.layout.mirror, device=x.device)
-    sign = torch.ones(x.shape[-1], device=x.device)
+    sign = torch.ones(x.shape[2], 1, 1, device=x.device)
     sign[0] = -1
-    return torch.where(happens[:, None, None, None, None], x[:, :, :, partner] * sign, x)
+    return torch.where(happens[:, None, None, None, None], x[..., partner] * sign, x)
 
 
-def pose_shift(x: Float[Tensor, "b m t v c"], reach: float, generator: torch.Generator) -> Float[Tensor, "b m 1 v c"]:
+def pose_shift(x: Float[Tensor, "b t c m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b 1 c m v"]:
     """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's."""
-    mean = x.nanmean(dim=2, keepdim=True)
+    mean = x.nanmean(dim=1, keepdim=True)
     other = mean[torch.randperm(len(x), generator=generator, device=x.device)]
     share = reach * torch.rand((len(x), 1, 1, 1, 1), generator=generator, device=x.device)
     return (share * (other - mean)).nan_to_num(0.0)
 
 
-def drift(x: Float[Tensor, "b m t v c"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b m t v c"]:
+def drift(x: Float[Tensor, "b t c m v"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b t c m v"]:
     """A slow wander of every joint: cosines of one, two and three half-waves over the view."""
-    batch, people, frames, joints, channels = x.shape
+    batch, frames = x.shape[:2]
     time = (torch.arange(frames, device=x.device) + 0.5) / frames
-    waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device)[:, None] * time)
-    size = torch.randn((batch, people, joints, channels, 3), generator=generator, device=x.device)
-    return deviation * torch.einsum("bmvck,kt->bmtvc", size, waves)
+    waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device) * time[:, None])
+    size = torch.randn((batch, 3, x[0, 0].numel()), generator=generator, device=x.device)
+    return (deviation * waves @ size).view_as(x)
 
 
 def some_joints(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -46,7 +45,8 @@ def extract(
     found = []
     for at in range(0, len(clips), _BLOCK):
         window = Window.load(store, clips[at : at + _BLOCK], data, device)
-        for chosen in torch.arange(len(window), device=device).split(_BATCH):
+        for first in range(0, len(window), _BATCH):
+            chosen = torch.arange(first, min(first + _BATCH, len(window)), device=device)
             found.append(method.features(evaluation_view(window, chosen, data.frames)).float().cpu().numpy())
             if progress is not None:
                 progress(sum(map(len, found)))

@@ -1,0 +1,67 @@
+"""Tables from the results of `run.py`: mean, standard deviation, and differences paired by seed.
+
+python benchmarks/evidence/summarise.py evidence/results.jsonl --grid halp
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+from grid import GRIDS
+from run import read_rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--grid", choices=GRIDS, required=True)
+    parser.add_argument("--part", choices=["validation", "test"], default="test")
+    chosen = parser.parse_args()
+    rows = [row for row in read_rows(chosen.results) if row["grid"] == chosen.grid and row["part"] == chosen.part]
+    baseline = GRIDS[chosen.grid].baseline
+    for name in dict.fromkeys(row["set"] for row in rows):
+        print(
+            f"\n{name}, {chosen.part} part, top-1 %: mean ± sd over seeds, paired difference to {baseline} "
+            "with 95 % bootstrap interval\n"
+        )
+        print_table([row for row in rows if row["set"] == name], baseline)
+
+
+def print_table(rows: list[dict[str, Any]], baseline: str) -> None:
+    """One data set as a Markdown table."""
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for row in rows:
+        scores[row["variant"], row["protocol"]][row["seed"]] = 100 * row["top1"]
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    variants.sort(key=lambda variant: {"raw": 0, "untrained": 1}.get(variant, 2))
+    print("| variant | seeds | " + " | ".join(f"{p} | Δ {p}" for p in protocols) + " |")
+    print("| --- " * (2 + 2 * len(protocols)) + "|")
+    for variant in variants:
+        cells = []
+        for protocol in protocols:
+            found = scores[variant, protocol]
+            spread = f" ± {stdev(found.values()):.1f}" if len(found) > 1 else ""
+            cells.append(f"{mean(found.values()):.1f}{spread}" if found else "")
+            cells.append(difference(found, scores[baseline, protocol]) if variant != baseline else "")
+        print(f"| {variant} | {len(scores[variant, protocols[0]])} | " + " | ".join(cells) + " |")
+
+
+def difference(ours: dict[int, float], theirs: dict[int, float], draws: int = 10_000) -> str:
+    """Mean paired difference and its bootstrap interval over the seeds both have."""
+    shared = sorted(ours.keys() & theirs.keys())
+    if len(shared) < 2:
+        return ""
+    pairs = np.array([ours[seed] - theirs[seed] for seed in shared])
+    resampled = np.random.default_rng(0).choice(pairs, (draws, len(pairs))).mean(1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return f"{pairs.mean():+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+if __name__ == "__main__":
+    main()

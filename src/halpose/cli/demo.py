@@ -1,0 +1,43 @@
+"""`halpose demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from halpose.cli import json_option, print_json
+from halpose.cli.console import TrainingBar, console
+
+
+@click.command(short_help="The main job end to end, in under five minutes.")
+@click.option(
+    "--out", default="halpose-demo", show_default=True, type=click.Path(path_type=Path), help="Folder to use."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings. Default: HALPOSE_DATA.")
+@click.option("--steps", default=1500, show_default=True, type=click.IntRange(min=1), help="Training steps.")
+@click.option("--seed", default=0, show_default=True)
+@json_option
+def demo(out: Path, data: Path | None, steps: int, seed: int, as_json: bool) -> None:
+    """Prepare data, pre-train without labels, score against untrained and raw, and write a page.
+
+    Takes real recordings from the folder that HALPOSE_DATA names, or generates synthetic ones; it says which.
+    """
+    from halpose.demo import demo as run_demo
+    from halpose.evaluate.result import table
+
+    outcome = run_demo(
+        out, data=data, steps=steps, seed=seed, watchers=(TrainingBar(),), say=lambda line: console.print(line)
+    )
+    console.print(table(outcome.results))
+    console.print(f"\nThe page: {outcome.page.absolute().as_uri()}")
+    console.print("On your own data:")
+    for command in outcome.next_steps:
+        console.print(f"  {command}")
+    if as_json:
+        print_json(
+            {
+                "store": str(outcome.store), "run": str(outcome.run), "page": str(outcome.page),
+                "results": [result.to_dict() for result in outcome.results], "notes": list(outcome.notes),
+            }
+        )  # fmt: skip
