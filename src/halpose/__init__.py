@@ -1,5 +1,66 @@
-"""halpose learns what human movements are from skeleton recordings that nobody labelled."""
+"""halpose learns what human movements are from skeleton recordings that nobody labelled.
+
+The public names below are imported when they are first used: importing halpose loads neither torch nor scikit-learn.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from halpose.config import Config, load_recipe, override_text
+    from halpose.data.prepare import prepare
+    from halpose.data.store import Store, StoreWriter
+    from halpose.engine.run import Run
+    from halpose.engine.trainer import train
+    from halpose.errors import HalposeError
+    from halpose.evaluate.run import evaluate_run
+    from halpose.io import read
+    from halpose.skeleton import Layout, Sequence, load_layout
+
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "Config": "halpose.config",
+    "HalposeError": "halpose.errors",
+    "Layout": "halpose.skeleton",
+    "Run": "halpose.engine.run",
+    "Sequence": "halpose.skeleton",
+    "Store": "halpose.data.store",
+    "StoreWriter": "halpose.data.store",
+    "evaluate_run": "halpose.evaluate.run",
+    "load_layout": "halpose.skeleton",
+    "load_recipe": "halpose.config",
+    "override_text": "halpose.config",
+    "prepare": "halpose.data.prepare",
+    "read": "halpose.io",
+    "train": "halpose.engine.trainer",
+}
+
+__all__ = [
+    "Config",
+    "HalposeError",
+    "Layout",
+    "Run",
+    "Sequence",
+    "Store",
+    "StoreWriter",
+    "evaluate_run",
+    "load_layout",
+    "load_recipe",
+    "override_text",
+    "prepare",
+    "read",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'halpose' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -37,6 +37,8 @@ class DataConfig:
     the catalogue found to suit the data set, and first, torso, rms where it says nothing."""
     frames: int = 32
     """Frames T of every view (published: 64)."""
+    resident_gigabytes: float = 4.0
+    """Clips that take more than this are not copied to the device; each batch reads its frames from the store's map."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from halpose.config import DataConfig, ViewConfig
 from halpose.data import views
 from halpose.data.store import Store
-from halpose.data.window import Window, batch_axes
+from halpose.data.window import MappedWindow, Window, batch_axes
 from halpose.errors import DataError
 from halpose.skeleton import load_layout
 
@@ -25,21 +25,19 @@ OFF = ViewConfig(
 
 def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20") -> Window:
     """(F, M, V, C) frames of several clips, not normalised."""
-    count = len(lengths)
-    return Window(
-        frames=torch.from_numpy(np.ascontiguousarray(positions.astype(np.float32).transpose(0, 3, 1, 2))),
-        starts=torch.tensor([0, *np.cumsum(lengths)[:-1]]),
-        lengths=torch.tensor(lengths),
-        up=1,
-        layout=load_layout(layout),
-        clips=np.arange(count),
-    )
+    planes = np.ascontiguousarray(positions.astype(np.float32).transpose(0, 3, 1, 2))
+    return Window(torch.from_numpy(planes), np.array(lengths), load_layout(layout))
 
 
 @pytest.fixture
 def window() -> Window:
     rng = np.random.default_rng(0)
     return window_of(rng.normal(size=(300, 2, 20, 3)), [100, 1, 39, 160])
+
+
+def planes_of(window: Window) -> torch.Tensor:
+    """(F, C, M, V) frames of a resident window."""
+    return window.table.view(-1, *window.shape)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -108,7 +106,7 @@ def test_crop_lengths_and_places() -> None:
 
 def test_everything_off_is_the_clip_itself(window: Window) -> None:
     view = views.random_view(window, torch.tensor([0]), 100, OFF, seeded())
-    torch.testing.assert_close(view[0], window.frames[:100].permute(2, 0, 3, 1))
+    torch.testing.assert_close(view[0], planes_of(window)[:100].permute(2, 0, 3, 1))
 
 
 def test_seed_decides_and_the_two_views_of_a_clip_differ(window: Window) -> None:
@@ -222,7 +220,24 @@ def test_unseen_centre_joint_is_replaced_by_the_mean_of_the_seen(toy_store: Path
     frames = np.array(store.frames)
     frames[:, 0, store.layout.centre] = np.nan
     window = Window.load(replace(store, frames=frames), np.arange(3), DataConfig("", "all", "frame", "none", "none"))
-    assert window.frames[:, :, 0].nan_to_num().mean(dim=2).abs().max() < 1e-4
+    assert planes_of(window)[:, :, 0].nan_to_num().mean(dim=2).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [("first", "torso", "rms"), ("frame", "first", "none"), ("none", "none", "none"), ("frame", "torso", "rms")],
+)
+def test_mapped_window_equals_the_resident_one(toy_store: Path, switches: tuple[str, str, str]) -> None:
+    store = Store.open(toy_store)
+    clips = np.array([5, 3, 80, 17])
+    resident = Window.load(store, clips, DataConfig("", "all", *switches))
+    mapped = Window.load(store, clips, DataConfig("", "all", *switches, resident_gigabytes=1e-9))
+    assert isinstance(mapped, MappedWindow) and not isinstance(resident, MappedWindow)
+    chosen = torch.tensor([0, 2, 3, 1, 1])
+    for config in (ViewConfig(), ViewConfig(published=True)):
+        ours, theirs = (views.random_view(w, chosen, 16, config, seeded(2)) for w in (resident, mapped))
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    assert mapped.frames.base is not None and not hasattr(mapped, "table")
 
 
 def test_window_of_no_clips_is_refused(toy_store: Path) -> None:
@@ -238,4 +253,4 @@ def test_window_of_some_clips_holds_those(toy_store: Path) -> None:
         length = int(window.lengths[position])
         start = int(window.starts[position])
         expected = store.clip(int(index)).positions.swapaxes(0, 1)
-        np.testing.assert_array_equal(window.frames[start : start + length].numpy(), expected.transpose(0, 3, 1, 2))
+        np.testing.assert_array_equal(planes_of(window)[start : start + length].numpy(), expected.transpose(0, 3, 1, 2))

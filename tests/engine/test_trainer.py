@@ -22,7 +22,7 @@ from halpose.engine.checkpoint import latest_step, load_checkpoint
 from halpose.engine.run import Run
 from halpose.engine.schedule import learning_rate
 from halpose.engine.trainer import Trainer, fit_config, train
-from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
+from halpose.errors import CheckpointError, ConfigError, TrainingError
 
 SMALL = Config(
     steps=24,

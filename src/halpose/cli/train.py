@@ -22,6 +22,7 @@ from halpose.config import flatten, load_recipe, override_text, recipe_about, re
 @click.option("--stop-at", type=click.IntRange(min=1), help="Save and stop after this many steps of the schedule.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@click.option("--track", multiple=True, metavar="TRACKER", help="Also log to a tracker: tensorboard.")
 @json_option
 def train(
     store: Path,
@@ -33,6 +34,7 @@ def train(
     stop_at: int | None,
     device: str,
     threads: int | None,
+    track: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Pre-train an encoder on a store, without labels.
@@ -47,6 +49,7 @@ def train(
 
     from halpose.data.store import Store
     from halpose.engine.run import read_run_config
+    from halpose.engine.trackers import build_tracker
     from halpose.engine.trainer import train as pre_train
 
     if threads:
@@ -56,8 +59,9 @@ def train(
         config = read_run_config(out)[1]
     else:
         config = override_text(load_recipe(recipe or "halp"), assignments)
+    watchers = (TrainingBar(), *(build_tracker(name, out) for name in track))
     summary = pre_train(
-        opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=(TrainingBar(),)
+        opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers
     )
     for note in summary.notes:
         console.print(f"note: {note}")

@@ -62,7 +62,7 @@ def published_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop, then with probability 1/2 a shear, else a jitter of some joints: zero, or a random linear map."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, channels, joints = len(chosen), window.device, window.frames.shape[1], window.frames.shape[3]
+    batch, device, (channels, _, joints) = len(chosen), window.device, window.shape
     is_sheared, is_zeroed = torch.rand(2, batch, 1, 1, generator=generator, device=device) < 0.5
     shear = shear_matrix(batch, channels, config.shear, generator, device)
     corruption = uniform((batch, channels, channels), 1.0, generator, device).masked_fill(is_zeroed, 0.0)
@@ -79,7 +79,7 @@ def composed_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop; rotation, shear and mirror; other mean pose, offsets and drift; noise; masked joints and parts."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, (channels, people, joints) = len(chosen), window.device, window.frames.shape[1:]
+    batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
     linear = rotation_matrix(batch, channels, window.up, config.yaw, generator, device)
     linear = shear_matrix(batch, channels, config.shear, generator, device) @ linear
     x = mapped(window.sample(chosen, start, length, frames), linear)

@@ -1,8 +1,9 @@
-"""A window of a store on the compute device: clips are cropped, resized and normalised there, batch by batch.
+"""A window of a store: clips are cropped, resized and normalised there, batch by batch, on the compute device.
 
-No worker processes and no per-sample Python: one gather of the frames that a batch of views needs, one linear
-interpolation and one matrix product. Centring, alignment and scale are the store's transforms, applied here, so that
-they are switches of a run and not another preparation.
+No worker processes and no per-sample Python: one gather of the frames that a batch of views needs and one linear
+interpolation. Centring, alignment and scale are the store's transforms, applied here, so that they are switches of a
+run and not another preparation. A window that fits is resident on the device; a larger one stays on disk, mapped, and
+each batch reads the frames it needs and no others.
 """
 
 from __future__ import annotations
@@ -37,26 +38,80 @@ def resolve_data(store: Store, data: DataConfig) -> DataConfig:
     return replace(data, split=split, part=data.part if split else "all", **chosen)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Transforms:
+    """How the clips of a window are normalised: x' = L (x - c).
+
+    Attributes:
+        linear: (N, C, C) alignment and scale.
+        origin: (N, C) what is subtracted from every frame of a clip.
+        centre_joint: the joint that is subtracted frame by frame instead, or -1.
+        up: which coordinate points up afterwards: 1 (y), or 2 (z) where the published alignment turned the spine there.
+    """
+
+    linear: Float[np.ndarray, "n c c"]
+    origin: Float[np.ndarray, "n c"]
+    centre_joint: int
+    up: int
+
+    @classmethod
+    def of(cls, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> Transforms:
+        """The transforms that resolved settings ask for."""
+        table = store.clips
+        channels = store.frames.shape[-1]
+        rotation = {
+            "torso": table.torso_rotation,
+            "first": table.first_rotation,
+            "none": np.broadcast_to(np.eye(3, dtype=np.float32), (len(store), 3, 3)),
+        }[data.align][clips][:, :channels, :channels]
+        scale = np.ones(len(clips), np.float32)
+        if data.scale == "rms":
+            scale = (table.scale_frame if data.centre == "frame" else table.scale_first)[clips]
+        origin = table.origin[clips][:, :channels]
+        return cls(
+            linear=(rotation / np.maximum(scale, 1e-6)[:, None, None]).astype(np.float32),
+            origin=(origin if data.centre == "first" else np.zeros_like(origin)).astype(np.float32),
+            centre_joint=store.layout.centre if data.centre == "frame" else -1,
+            up=2 if data.align == "first" and channels == 3 else 1,
+        )
+
+    def apply(self, frames: Float[np.ndarray, "f m v c"], clip: Int[np.ndarray, " f"]) -> Float[np.ndarray, "f c m v"]:
+        """Normalise frames, each of the clip whose number is given beside it."""
+        centre = self.origin[clip][:, None, None]
+        if self.centre_joint >= 0:
+            centre = _centres(frames, self.centre_joint)
+        planes = (frames - centre).transpose(0, 3, 1, 2).reshape(len(frames), frames.shape[3], -1)
+        moved: np.ndarray = self.linear[clip] @ planes
+        return moved.reshape(len(frames), frames.shape[3], *frames.shape[1:3])
+
+
 class Window:
     """Clips of a store, resident on a device.
 
+    Coordinates are kept as contiguous planes, (frames, C, M, V): so stored, the 3 x 3 maps of the views run at the
+    memory's speed.
+
     Attributes:
-        frames: (F, C, M, V) all frames of the clips, one clip after another, normalised; NaN is missing. Each
-            coordinate's plane is contiguous: so stored, the 3 x 3 maps of the views run at the memory's speed.
         starts: (N,) first frame of each clip.
         lengths: (N,) frames of each clip.
-        up: which coordinate points up: 1 (y), or 2 (z) where the published alignment turned the spine there.
+        shape: (C, M, V) of one frame.
+        up: which coordinate points up.
         layout: joint layout.
         clips: (N,) index of each clip in the store.
+        device: where batches are made.
     """
 
-    frames: Float[Tensor, "f c m v"]
-    starts: Int[Tensor, " n"]
-    lengths: Int[Tensor, " n"]
-    up: int
-    layout: Layout
-    clips: Int[np.ndarray, " n"]
+    def __init__(
+        self,
+        planes: Float[Tensor, "f c m v"],
+        lengths: Int[np.ndarray, " n"],
+        layout: Layout,
+        up: int = 1,
+        clips: Int[np.ndarray, " n"] | None = None,
+    ) -> None:
+        self._describe(planes.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
+        self.shape = (planes.shape[1], planes.shape[2], planes.shape[3])
+        self.table = planes.flatten(1)
 
     @classmethod
     def load(
@@ -66,64 +121,37 @@ class Window:
         data: DataConfig,
         device: torch.device | str = "cpu",
     ) -> Window:
-        """Copy clips of a store to a device, centred, aligned and scaled as `data` says.
+        """Open clips of a store: resident if they take no more than `data.resident_gigabytes`, else mapped.
 
         Raises:
             DataError: no clips were asked for.
         """
         if not len(clips):
             raise DataError(f"{store.path}: the chosen part of the split has no clips")
-        table = store.clips
-        lengths = table.lengths[clips]
-        frames = np.concatenate([store.frames[a : a + n] for a, n in zip(table.offsets[clips], lengths, strict=True)])
-        frames = frames.astype(np.float32, copy=False)
-        channels = frames.shape[-1]
-        if data.centre == "frame":
-            frames = frames - _centres(frames, store.layout.centre)
-        elif data.centre == "first":
-            origin = table.origin[clips][:, :channels].astype(np.float32)
-            frames = frames - np.repeat(origin, lengths, axis=0)[:, None, None]
-        rotation = {
-            "torso": table.torso_rotation,
-            "first": table.first_rotation,
-            "none": np.broadcast_to(np.eye(3), (len(store), 3, 3)),
-        }[data.align][clips][:, :channels, :channels]
-        scale = np.ones(len(clips))
-        if data.scale == "rms":
-            scale = (table.scale_frame if data.centre == "frame" else table.scale_first)[clips]
-        linear = (rotation / np.maximum(scale, 1e-6)[:, None, None]).astype(np.float32)
-        planes = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).reshape(len(frames), channels, -1)
-        for end, length, matrix in zip(np.cumsum(lengths), lengths, linear, strict=True):
-            planes[end - length : end] = matrix @ planes[end - length : end]
-
-        def put(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(array).to(device)
-
-        return cls(
-            frames=put(planes.reshape(len(frames), channels, *frames.shape[1:3])),
-            starts=put(np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)),
-            lengths=put(lengths.astype(np.int64)),
-            up=2 if data.align == "first" and channels == 3 else 1,
-            layout=store.layout,
-            clips=np.asarray(clips),
-        )
+        transforms = Transforms.of(store, clips, data)
+        lengths = store.clips.lengths[clips]
+        people, joints, channels = store.frames.shape[1:]
+        if int(lengths.sum()) * people * joints * channels * 4 > data.resident_gigabytes * 1e9:
+            return MappedWindow(store, clips, transforms, torch.device(device))
+        planes = np.empty((int(lengths.sum()), channels, people, joints), np.float32)
+        ends = np.cumsum(lengths)
+        for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+            begin = store.clips.offsets[clips[number]]
+            frames = np.asarray(store.frames[begin : begin + length], dtype=np.float32)
+            planes[end - length : end] = transforms.apply(frames, np.full(length, number))
+        return cls(torch.from_numpy(planes).to(device), lengths, store.layout, transforms.up, clips)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the clips are."""
-        return self.frames.device
+    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b t c m v"]:
+        """Normalised frames by their number in the window; `chosen` are the clips they belong to."""
+        return self.table.index_select(0, index.flatten()).view(*index.shape, *self.shape)
 
     def sample(
-        self,
-        chosen: Int[Tensor, " b"],
-        start: Int[Tensor, " b"],
-        length: Int[Tensor, " b"],
-        frames: int,
+        self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
     ) -> Float[Tensor, "b t c m v"]:
-        """Crops of clips, linearly resized to `frames` (half-pixel centres), missing values stay NaN.
+        """Crops of clips, linearly resized to `frames` (half-pixel centres); missing values stay NaN.
 
         Args:
             chosen: positions of the clips in this window.
@@ -140,11 +168,46 @@ class Window:
         below = position.floor().long()
         above = torch.minimum(below + 1, (length - 1)[:, None])
         first = (self.starts[chosen] + start)[:, None]
-        table = self.frames.flatten(1)
-        share = (position - below).view(-1, 1)
-        x = table.index_select(0, (first + below).flatten())
-        x.lerp_(table.index_select(0, (first + above).flatten()), share)
-        return x.view(len(chosen), frames, *self.frames.shape[1:])
+        # Resizing and normalising are both linear, so that their order does not matter.
+        share = (position - below)[..., None, None, None]
+        return self.read(chosen, first + below).lerp_(self.read(chosen, first + above), share)
+
+    def _describe(
+        self,
+        device: torch.device,
+        starts: Int[np.ndarray, " n"],
+        lengths: Int[np.ndarray, " n"],
+        layout: Layout,
+        up: int,
+        clips: Int[np.ndarray, " n"] | None,
+    ) -> None:
+        self.device = device
+        self.starts = torch.from_numpy(np.asarray(starts, dtype=np.int64)).to(device)
+        self.lengths = torch.from_numpy(np.asarray(lengths, dtype=np.int64)).to(device)
+        self.layout = layout
+        self.up = up
+        self.clips = np.arange(len(lengths)) if clips is None else np.asarray(clips)
+
+
+class MappedWindow(Window):
+    """Clips that stay in the store's memory map: each batch reads its own frames and normalises them."""
+
+    def __init__(
+        self, store: Store, clips: Int[np.ndarray, " n"], transforms: Transforms, device: torch.device
+    ) -> None:
+        offsets = store.clips.offsets[clips]
+        self._describe(device, offsets, store.clips.lengths[clips], store.layout, transforms.up, clips)
+        people, joints, channels = store.frames.shape[1:]
+        self.shape = (channels, people, joints)
+        self.frames = store.frames
+        self.transforms = transforms
+
+    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b t c m v"]:
+        """As in `Window`, from disk."""
+        frames = self.frames[index.flatten().cpu().numpy()].astype(np.float32, copy=False)
+        clip = chosen.repeat_interleave(index.shape[1]).cpu().numpy()
+        planes = torch.from_numpy(self.transforms.apply(frames, clip))
+        return planes.to(self.device).view(*index.shape, *self.shape)
 
 
 def batch_axes(x: Float[Tensor, "b t c m v"]) -> Float[Tensor, "b m t v c"]:
