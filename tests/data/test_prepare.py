@@ -20,9 +20,10 @@ from halpose.data.catalog import DATASETS
 from halpose.data.chunks import CHUNK_FILES
 from halpose.data.prepare import prepare, read_missing_list
 from halpose.data.source import SourceFile, find_source
-from halpose.data.spec import FileForm
+from halpose.data.spec import SYNTHETIC_MARK, FileForm
 from halpose.data.splits import numbered
 from halpose.data.store import Store, StoreError
+from halpose.data.synthetic import SyntheticSpec, write_ntu
 from halpose.errors import ConfigError, DataError
 
 ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
@@ -121,6 +122,22 @@ class TestResult:
         half, full = (Store.open(tmp_path / dtype).frames for dtype in ("float16", "float32"))
         assert half.dtype == np.float16
         np.testing.assert_array_equal(half, full.astype(np.float16))
+
+    def test_one_frame_ten_thousand_frames_and_an_infinite_joint(self, tmp_path):
+        for path, frames in zip(write_ucla(tmp_path / "source", 3), (1, 10_000, 5), strict=True):
+            content = json.loads(path.read_text())
+            content["skeletons"] = content["skeletons"][:1] * frames
+            path.write_text(json.dumps(content))
+        content["skeletons"][2] = [[float("inf"), 0.0, 0.0], *content["skeletons"][2][1:]]
+        path.write_text(json.dumps(content))
+        report = prepare("nw-ucla", tmp_path / "source", tmp_path / "store", workers=1)
+        store = Store.open(tmp_path / "store")
+        assert store.clips.lengths.tolist() == [1, 10_000, 5]
+        assert np.isfinite(store.frames).all()
+        assert report.repairs == {"infinite": 1, "joints_filled": 1}
+        assert json.loads((tmp_path / "store" / "report.json").read_text())["repaired"] == {
+            path.stem: {"infinite": 1, "joints_filled": 1}
+        }
 
     def test_what_does_not_fit_float16_is_set_aside(self, tmp_path):
         path = write_ucla(tmp_path / "source", 3)[1]
@@ -378,6 +395,20 @@ class TestNtu:
         for split in raw.splits:
             np.testing.assert_array_equal(raw.clips.split[split], pickled.clips.split[split])
 
+    def test_generated_files_stay_synthetic_whatever_they_are_prepared_as(self, tmp_path):
+        made = SyntheticSpec(clips=6, actions=60)
+        write_ntu(made, tmp_path / "deep" / "files")
+        assert (tmp_path / "deep" / "files" / SYNTHETIC_MARK).is_file()
+        report = prepare("ntu60", tmp_path / "deep", tmp_path / "store", workers=1)
+        store = Store.open(tmp_path / "store")
+        assert store.info()["synthetic"] is True
+        assert store.name == report.data_set == "synthetic-ntu60"
+        assert "synthetic" in store.info()["provenance"]["data_set"]
+        assert any("synthetic" in note for note in report.notes)
+        one = next((tmp_path / "deep" / "files").glob("*.skeleton"))
+        prepare("ntu60", one, tmp_path / "one", workers=1)
+        assert Store.open(tmp_path / "one").name == "synthetic-ntu60"
+
     def test_ntu60_takes_its_own_files_of_ntu120(self, source, tmp_path):
         self.write(source / "S018C001P008R001A061.skeleton", bodies=1)
         assert len(find_source(DATASETS["ntu60"], source).files) == 4
@@ -459,6 +490,8 @@ class TestWrongFolder:
     def test_unknown_data_set(self, tmp_path):
         with pytest.raises(ConfigError, match="halpose knows ntu60"):
             prepare("kinetics", tmp_path, tmp_path / "store")
+        with pytest.raises(ConfigError, match="not float64"):
+            prepare("ntu60", tmp_path, tmp_path / "store", dtype="float64")
 
     def test_a_single_file_will_do(self, tmp_path):
         paths = write_ucla(tmp_path / "source", 3)

@@ -8,18 +8,7 @@ five. It is for every choice one makes; the test part is for the number one repo
 
 from __future__ import annotations
 
-from halpose.data.classes import (
-    BANDAI_1,
-    BANDAI_2,
-    HDM05,
-    MSR_ACTION3D,
-    NTU60,
-    NTU120,
-    NW_UCLA,
-    PKUMMD,
-    SBU,
-    UTD_MHAD,
-)
+from halpose.data import classes
 from halpose.data.spec import PUBLISHED, UNTURNED, DatasetSpec, FileForm
 from halpose.data.splits import SplitRule, by_subject, every_fifth
 from halpose.errors import ConfigError
@@ -55,7 +44,7 @@ _NTU_SOURCE = "https://rose1.ntu.edu.sg/dataset/actionRecognition (request; the 
 NTU_60 = DatasetSpec(
     name="ntu60",
     title="NTU RGB+D 60",
-    classes=NTU60,
+    classes=classes.NTU60,
     layout="kinect25",
     people=2,
     forms=(
@@ -91,7 +80,7 @@ NTU_60 = DatasetSpec(
 NTU_120 = DatasetSpec(
     name="ntu120",
     title="NTU RGB+D 120",
-    classes=NTU120,
+    classes=classes.NTU120,
     layout="kinect25",
     people=2,
     forms=(
@@ -132,7 +121,7 @@ _PKU_CITATION = "Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Co
 PKUMMD_1 = DatasetSpec(
     name="pkummd1",
     title="PKU-MMD I",
-    classes=PKUMMD,
+    classes=classes.PKUMMD,
     layout="kinect25",
     people=2,
     forms=(FileForm("pkummd", r"[^/]*[Ss][Kk][Ee][Ll][^/]*/\d{4}-[LMR]\.txt", "skeleton/0002-L.txt"),),
@@ -163,7 +152,7 @@ PKUMMD_1 = DatasetSpec(
 PKUMMD_2 = DatasetSpec(
     name="pkummd2",
     title="PKU-MMD II",
-    classes=PKUMMD,
+    classes=classes.PKUMMD,
     layout="kinect25",
     people=2,
     forms=(FileForm("pkummd", r"[^/]*[Ss][Kk][Ee][Ll][^/]*/A\d+N\d+-[LMR]\.txt", "skeleton/A01N01-L.txt"),),
@@ -192,7 +181,7 @@ PKUMMD_2 = DatasetSpec(
 UTD = DatasetSpec(
     name="utd-mhad",
     title="UTD-MHAD",
-    classes=UTD_MHAD,
+    classes=classes.UTD_MHAD,
     layout="kinect20",
     people=1,
     forms=(FileForm("utd", r"a\d+_s\d+_t\d+_skeleton\.mat", "Skeleton/a1_s1_t1_skeleton.mat"),),
@@ -209,7 +198,7 @@ UTD = DatasetSpec(
 UCLA = DatasetSpec(
     name="nw-ucla",
     title="Northwestern-UCLA Multiview Action3D",
-    classes=NW_UCLA,
+    classes=classes.NW_UCLA,
     layout="kinect20",
     people=1,
     forms=(FileForm("ucla", r"a\d\d_s\d\d_e\d\d_v\d\d\.json", "all_sqe/a01_s01_e00_v01.json"),),
@@ -242,7 +231,7 @@ UCLA = DatasetSpec(
 MSR = DatasetSpec(
     name="msr-action3d",
     title="MSR-Action3D",
-    classes=MSR_ACTION3D,
+    classes=classes.MSR_ACTION3D,
     layout="kinect20",
     people=1,
     forms=(
@@ -295,7 +284,7 @@ def _sbu_fold(test: int) -> SplitRule:
 SBU_KINECT = DatasetSpec(
     name="sbu",
     title="SBU Kinect Interaction",
-    classes=SBU,
+    classes=classes.SBU,
     layout="kinect15",
     people=2,
     forms=(FileForm("sbu", r"s\d\ds\d\d/\d\d/\d{3}/skeleton_pos\.txt", "s01s02/01/001/skeleton_pos.txt"),),
@@ -308,13 +297,14 @@ SBU_KINECT = DatasetSpec(
     files=282,
     clips=282,
     counts={f"fold{i + 1}": (sum(_SBU_SIZES) - size, size) for i, size in enumerate(_SBU_SIZES)},
+    normalisation=UNTURNED,
     notes=("Quote the mean of the five folds. People occur in several pairs: folds separate pairs, not people.",),
 )
 
 HDM = DatasetSpec(
     name="hdm05",
     title="HDM05, 11 classes",
-    classes=HDM05,
+    classes=classes.HDM05,
     layout="hdm31",
     people=1,
     forms=(FileForm("hdm05-npz", r"hdm05[^/]*\.npz", "hdm05_11_30fps.npz"),),
@@ -335,7 +325,7 @@ _BANDAI_CITATION = "Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Da
 BANDAI = DatasetSpec(
     name="bandai-namco",
     title="Bandai Namco Research Motiondataset 2",
-    classes=BANDAI_2,
+    classes=classes.BANDAI_2,
     layout="bandai21",
     people=1,
     forms=(FileForm("bandai-npz", r"bandai2[^/]*\.npz", "bandai2_30fps.npz"),),
@@ -365,7 +355,7 @@ BANDAI = DatasetSpec(
 BANDAI_SMALL = DatasetSpec(
     name="bandai-namco-1",
     title="Bandai Namco Research Motiondataset 1",
-    classes=BANDAI_1,
+    classes=classes.BANDAI_1,
     layout="bandai21",
     people=1,
     forms=(FileForm("bandai-npz", r"bandai1[^/]*\.npz", "bandai1_30fps.npz"),),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -31,7 +32,7 @@ from halpose.data.spec import DatasetSpec
 from halpose.data.splits import SplitRule, resolve_videos
 from halpose.data.store_files import FORMAT_VERSION
 from halpose.data.store_writer import StoreWriter
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.skeleton import load_layout
 
 __all__ = ["PrepareReport", "Progress", "SetAside", "prepare", "read_missing_list"]
@@ -62,11 +63,13 @@ def prepare(
 
     Raises:
         DataError: the folder is wrong, nothing in it can be used, or the store cannot be written.
-        ConfigError: there is no such data set.
+        ConfigError: there is no such data set or dtype.
     """
     started = time.perf_counter()
     spec = find_spec(data_set) if isinstance(data_set, str) else data_set
-    out = Path(out)
+    if dtype not in ("float32", "float16"):
+        raise ConfigError(f"a store holds float32 or float16, not {dtype}")
+    out = Path(os.path.abspath(out))
     found = find_source(spec, Path(source))
     listed = read_missing_list(Path(missing_list)) if missing_list is not None else frozenset()
     settings = Settings(
@@ -88,7 +91,8 @@ def prepare(
         layout=load_layout(spec.layout),
         people=spec.people,
         channels=spec.channels,
-        name=spec.name,
+        name=found.name,
+        synthetic=found.synthetic,
         classes=spec.classes,
         dtype=dtype,
         overwrite=overwrite,
@@ -105,7 +109,7 @@ def prepare(
         counts = count(spec, len(writer), assembly.codes)
         notes += deviations(spec, found, counts, listed, assembly.set_aside)
         writer.report = {
-            "data_set": spec.name,
+            "data_set": found.name,
             "format": found.format,
             "files": len(found.files),
             "clips": len(writer),
@@ -117,7 +121,7 @@ def prepare(
         }
     shutil.rmtree(partial, ignore_errors=True)
     return PrepareReport(
-        data_set=spec.name,
+        data_set=found.name,
         out=out,
         files=len(found.files),
         clips=len(writer),
@@ -162,7 +166,7 @@ def _resolve(spec: DatasetSpec, root: Path) -> tuple[dict[str, SplitRule], list[
 
 def _provenance(spec: DatasetSpec, found: Source) -> dict[str, Any]:
     return {
-        "data_set": spec.title,
+        "data_set": f"synthetic recordings in the form of {spec.title}" if found.synthetic else spec.title,
         "format": found.format,
         "files": len(found.files),
         "bytes": sum(file.size for file in found.files),

@@ -79,6 +79,8 @@ def deviations(
     aside: list[SetAside],
 ) -> list[str]:
     """In words, whatever differs from what is published."""
+    if found.synthetic:
+        return ["these recordings are synthetic: generated, not recorded; results on them say nothing about people"]
     notes = []
     for what, pair in counts.items():
         if pair["expected"] is None or pair["found"] == pair["expected"]:

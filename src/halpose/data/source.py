@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from halpose.data.catalog import DATASETS
-from halpose.data.spec import DatasetSpec, FileForm
+from halpose.data.spec import SYNTHETIC_MARK, DatasetSpec, FileForm
 from halpose.errors import DataError
 
 _ARCHIVES = (".zip", ".7z", ".tar", ".gz", ".tgz", ".rar", ".bz2")
@@ -34,12 +34,19 @@ class Source:
         root: the folder that their paths start from.
         format: name in `halpose.io.FORMATS`.
         files: in the order in which their clips will stand in the store.
+        synthetic: whether the folder says that its files were generated.
     """
 
     spec: DatasetSpec
     root: Path
     format: str
     files: tuple[SourceFile, ...]
+    synthetic: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name for the store: that of the data set, and never without the word for generated files."""
+        return f"synthetic-{self.spec.name}" if self.synthetic and "synthetic" not in self.spec.name else self.spec.name
 
 
 def find_source(spec: DatasetSpec, folder: Path) -> Source:
@@ -56,10 +63,11 @@ def find_source(spec: DatasetSpec, folder: Path) -> Source:
         raise DataError(f"{folder}: no such folder; give the folder that holds {spec.title}: {spec.source}")
     root = folder if folder.is_dir() else folder.parent
     here = list(_walk(root)) if folder.is_dir() else [_describe(folder, folder.name)]
+    synthetic = (root / SYNTHETIC_MARK).is_file() or any(file.path.endswith(f"/{SYNTHETIC_MARK}") for file in here)
     for form in spec.forms:
         files = tuple(sorted(_matching(form, root, here), key=lambda file: file.path))
         if files:
-            return Source(spec, root, form.format, files)
+            return Source(spec, root, form.format, files, synthetic)
     raise DataError(_nothing_found(spec, folder, root, here))
 
 

@@ -13,6 +13,9 @@ PUBLISHED = {"centre": "frame", "align": "first", "scale": "none"}
 ALIGNED = {"centre": "first", "align": "torso", "scale": "rms"}
 UNTURNED = {"centre": "first", "align": "none", "scale": "rms"}
 
+# A file of this name lies beside generated recordings, so that nothing made from them passes for real.
+SYNTHETIC_MARK = "SYNTHETIC.json"
+
 
 @dataclass(frozen=True)
 class FileForm:
