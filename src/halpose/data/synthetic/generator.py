@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -250,7 +251,7 @@ def _in_processes(
     spans = iter(zip(starts, stops, strict=True))
     # Spawned, not forked: a caller may hold threads (a progress bar, torch) that a fork would freeze.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(starts)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(starts)), mp_context=context, initializer=_start_worker) as pool:
         # A few chunks ahead and no more: finished clips wait in memory until it is their turn.
         ahead = deque(pool.submit(make, spec, *span) for span in islice(spans, 3 * workers))
         try:
@@ -264,3 +265,8 @@ def _in_processes(
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

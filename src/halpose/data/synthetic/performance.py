@@ -18,11 +18,12 @@ HABITS = K + 3  # an offset for every channel, then log seconds, log hertz, log 
 _HANDS = [channel for hand in HANDS for channel in range(hand.start, hand.stop)]
 _LEVELS = [AT["left_hand_level"], AT["right_hand_level"]]
 # Channels that move together in time. Legs and trunk are one: a foot must not leave the floor before the pelvis does.
-_GROUPS = np.zeros(K, dtype=np.int64)
-_GROUPS[[AT[channel] for channel in ("nod", "look", "tilt")]] = 1
-_GROUPS[[i for i in range(K) if CHANNELS[i].startswith(("left_hand", "left_elbow"))]] = 2
-_GROUPS[[i for i in range(K) if CHANNELS[i].startswith(("right_hand", "right_elbow"))]] = 3
-_MEMBERS = [np.flatnonzero(group == _GROUPS) for group in range(4)]
+_HEAD = np.isin(CHANNELS, ("nod", "look", "tilt"))
+_LEFT_ARM, _RIGHT_ARM = (
+    np.array([channel.startswith((f"{side}_hand", f"{side}_elbow")) for channel in CHANNELS])
+    for side in ("left", "right")
+)
+_GROUPS = np.stack([~(_HEAD | _LEFT_ARM | _RIGHT_ARM), _HEAD, _LEFT_ARM, _RIGHT_ARM]).astype(np.float64)
 
 
 def _table(**values: float) -> Float[np.ndarray, " k"]:
@@ -168,15 +169,15 @@ def perform(
     time = np.arange(clock.frames) / FPS - clock.start
     begin, span = at[:-1] * clock.seconds, (at[1:] - at[:-1]) * clock.seconds
     done = minimum_jerk((time[:, None, None] - performer.lag[:, None] - begin) / span)
-    steps = poses[1:] - poses[:-1]
-    channels = np.empty((clock.frames, K))
-    for group, members in enumerate(_MEMBERS):
-        channels[:, members] = poses[0, members] + done[:, group] @ steps[:, members]
-    _add_beat(channels, script, performer, habit[K:], clock, time, rng, variation)
+    steps = (poses[1:] - poses[:-1]) * _GROUPS[:, None]
     hertz = rng.uniform(*_DRIFT_HERTZ, size=4)
-    angle = 2 * np.pi * time[:, None] * hertz
-    waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-    channels += waves @ (rng.standard_normal((8, K)) * (_DRIFT * (0.5 * variation)))
+    angle = time[:, None] * (2 * np.pi * hertz)
+    drift = rng.standard_normal((8, K)) * (_DRIFT * (0.5 * variation))
+    # Everything that adds up, in one product: the steps that each group has done, and the slow waves of standing.
+    curves = np.concatenate([done.reshape(clock.frames, -1), np.cos(angle), np.sin(angle)], axis=1)
+    channels: np.ndarray = curves @ np.concatenate([steps.reshape(-1, K), drift])
+    channels += poses[0]
+    _add_beat(channels, script, performer, habit[K:], clock, time, rng, variation)
     if distraction:
         distract(channels, script, clock.frames / FPS, distraction, rng)
     return channels
