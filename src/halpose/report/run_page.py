@@ -22,7 +22,7 @@ from halpose.report.embedding import Embedding, embed_2d, embedding_method
 from halpose.report.page import Page
 
 # Clips on the map, clips that play when their point is touched, clips in the gallery.
-_POINTS, _PLAYED, _SHOWN = 1500, 240, 6
+_POINTS, _PLAYED, _SHOWN = 1500, 200, 6
 _PLAYED_FRAMES = 24
 
 
@@ -58,15 +58,14 @@ def run_page(
         labels=sets.test.labels[keep],
         classes=store.classes,
         names=[str(name) for name in store.clips.name[clips[keep]]],
-        part=f"test part of {split}",
+        part="test",
         animations=played,
         method=embedding_method(len(keep)),
     )
-    synthetic = "synthetic clips" if store.info()["synthetic"] else "clips"
+    what = "synthetic clips" if store.info()["synthetic"] else f"clips of {store.name}"
     return Page(
         title=title,
-        subtitle=f"{len(store)} {synthetic} of {store.name}, pre-trained without labels "
-        f"for {run.step} steps with {run.config.method}",
+        subtitle=f"{len(store)} {what}; {run.config.method}, {run.step} steps, without labels",
         facts=_facts(run, store),
         curves=_rows(run.path / "metrics.jsonl"),
         results=[result.to_dict() for result in results],
@@ -132,7 +131,7 @@ def _animated(store: Store, clip: int, frames: int, title: str = "", caption: st
     table = store.clips
     channels = sequence.positions.shape[-1]
     rotation = table.torso_rotation[clip][:channels, :channels]
-    positions = (sequence.positions - table.origin[clip][:channels]) @ rotation.T
+    positions = (sequence.positions[: int(table.people[clip])] - table.origin[clip][:channels]) @ rotation.T
     step = max(1, positions.shape[1] // frames) if frames else 1
     label = int(table.label[clip])
     return AnimatedClip(
