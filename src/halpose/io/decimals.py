@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int, UInt8, UInt64
 
 from halpose.io.bits import lowest
 
-LOADED = 16  # bytes loaded per number; a text must be longer than that
+LOADED = 16  # bytes loaded per number; a text must be twice as long
 _MINUS, _POINT = b"-."
 _MOST_DIGITS = 15
 _NO_POINT = 16

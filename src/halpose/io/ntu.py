@@ -117,7 +117,7 @@ def _usual_structure(lines: Lines) -> _Structure | None:
     is_head = np.ones(len(rest), dtype=bool)
     is_head[bodies] = is_head[joint_counts] = False
     heads = np.flatnonzero(is_head)
-    frames, here = len(heads) - 1, np.diff(heads, append=len(rest)) // 2
+    frames, here = len(heads) - 1, (np.append(heads[1:], len(rest)) - heads) // 2
     following = np.ones(len(rest), dtype=np.int64)
     following[joint_counts] += _JOINTS
     starts = lines.starts[rest]
@@ -132,7 +132,8 @@ def _usual_structure(lines: Lines) -> _Structure | None:
         or (lengths[joint_counts] != 2).any()
         or (digits[joint_counts] != ord("2")).any()
         or (lines.buffer[starts[joint_counts] + 1] != ord("5")).any()
-        or (np.diff(rest, append=len(lines)) != following).any()
+        or rest[-1] + following[-1] != len(lines)
+        or (rest[1:] - rest[:-1] != following[:-1]).any()
     ):
         return None
     return frames, rest[bodies], np.repeat(np.arange(frames), here[1:])
@@ -158,7 +159,7 @@ def _walk(lines: Lines) -> _Structure:
             line, row = line + 1, row + 1
             for _ in range(bodies):
                 if at[row] != line or rows[row].count(b" ") != _BODY_WORDS - 1:
-                    raise _unexpected(lines, line, f"the {_BODY_WORDS} numbers of a body")
+                    raise _unexpected(lines, line, "the {} numbers of a body", _BODY_WORDS)
                 if at[row + 1] != line + 1 or rows[row + 1] != b"25":
                     joints = _number(lines, at, rows, line + 1, row + 1, "the number of joints")
                     raise _Fault(f"{joints} joints instead of {_JOINTS}")
@@ -166,7 +167,7 @@ def _walk(lines: Lines) -> _Structure:
                 frame_of.append(frame)
                 line, row = line + _BODY_LINES, row + 2
                 if at[row] < line:
-                    raise _unexpected(lines, at[row], f"the {_JOINT_WORDS} numbers of a joint")
+                    raise _unexpected(lines, at[row], "the {} numbers of a joint", _JOINT_WORDS)
         except _Fault as fault:
             raise _Fault(f"{fault} in frame {frame + 1} of {frames}") from None
     if line != len(lines):
@@ -180,15 +181,16 @@ def _number(lines: Lines, at: list[int], rows: list[bytes], line: int, row: int,
     """The one whole number of a line, which is the next that is no joint."""
     word = rows[row]
     if at[row] != line or not word.isdigit() or len(word) > 9:
-        raise _unexpected(lines, line, what)
+        raise _unexpected(lines, line, what, 1)
     return int(word)
 
 
-def _unexpected(lines: Lines, line: int, expected: str) -> _Fault:
-    """The fault of a line that is not what the lines before it promise."""
-    if line >= len(lines) or (line == len(lines) - 1 and lines.words[line] < len(expected.split())):
+def _unexpected(lines: Lines, line: int, expected: str, words: int) -> _Fault:
+    """The fault of a line that is not what the lines before it promise: so many words."""
+    if line >= len(lines) or (line == len(lines) - 1 and lines.words[line] < words):
         return _Fault("the file ends")
-    return _Fault(f"line {lines.number(line)} has {lines.words[line]} words and is not {expected}")
+    found = lines.words[line]
+    return _Fault(f"line {lines.number(line)} has {found} words and is not {expected.format(words)}")
 
 
 def _identities(
@@ -198,14 +200,15 @@ def _identities(
 
     Where one frame gives an identity to two bodies, the second is kept apart by #2, so that neither is lost.
     """
-    names = [lines.text[start : start + 21].split(b" ", 1)[0] for start in lines.starts[body_lines].tolist()]
-    bodies = list(zip(names, frame_of.tolist(), strict=True))
-    if len(set(bodies)) < len(bodies):
+    beginnings = [lines.text[start : start + 21] for start in lines.starts[body_lines].tolist()]
+    name_of = {beginning: beginning.split(b" ", 1)[0] for beginning in set(beginnings)}
+    names = [name_of[beginning] for beginning in beginnings]
+    if (frame_of[1:] == frame_of[:-1]).any():
         seen: Counter[tuple[bytes, int]] = Counter()
-        for body, (name, frame) in enumerate(bodies):
-            seen[name, frame] += 1
-            if seen[name, frame] > 1:
-                names[body] = b"%s#%d" % (name, seen[name, frame])
+        for body, key in enumerate(zip(names, frame_of.tolist(), strict=True)):
+            seen[key] += 1
+            if seen[key] > 1:
+                names[body] += b"#%d" % seen[key]
     slots = {name: slot for slot, name in enumerate(dict.fromkeys(names))}
     if len(slots) > _MOST_PEOPLE:
         raise _Fault(f"{len(slots)} different bodies, at most {_MOST_PEOPLE} can be read")

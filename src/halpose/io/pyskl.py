@@ -25,7 +25,7 @@ from halpose.io.ntu import name_fields
 from halpose.io.unpickle import load_pickle, plain
 from halpose.skeleton import Sequence, load_layout
 
-_REMEDY = "export the annotations again"
+_REMEDY = "give a pickle with an array keypoint (people, frames, joints, 2 or 3) in every annotation"
 _KEPT = ("img_shape", "original_shape")
 _MOST_PEOPLE = 1000
 
@@ -80,8 +80,8 @@ def _sequence(annotation: Any, index: int, layout: str | None, splits: dict[str,
     name = annotation.get("frame_dir", annotation.get("filename"))
     name = name if isinstance(name, str) and name else f"clip_{index:06d}"
     keypoint = plain(annotation.get("keypoint"))
-    if keypoint is None and "raw_file" in annotation:
-        raise _Fault(f"{name} has its keypoints in another file (raw_file, as for Kinetics), which is not read")
+    if keypoint is None:
+        raise _Fault(f"{name} has no keypoint array (for Kinetics they are in other files, which are not read)")
     if not isinstance(keypoint, np.ndarray) or keypoint.dtype.kind not in "fiu" or keypoint.ndim != 4:
         raise _Fault(f"{name} has no keypoint array of (people, frames, joints, 2 or 3)")
     people, frames, joints, channels = keypoint.shape

@@ -20,6 +20,7 @@ _NEWLINE, _RETURN = b"\n\r"
 _WINDOW = 64
 _ONE = np.uint64(1)
 _NUMBERS = 1 << 16  # converted at a time, so that a large file does not need many times its memory
+_FEW = 256  # so many words are sooner converted one by one than all at once
 
 
 class NotNumbers(ValueError):
@@ -100,9 +101,10 @@ def _lines(text: bytes, separator: bytes) -> Lines | None:
     separators, ends = mark(buffer, separator[0], _NEWLINE)
     if separators[0] & _ONE or has_neighbours(separators) or b"\t" in text:
         return None
-    starts = np.zeros_like(ends)
-    starts[1:] = ends[:-1] + 1
-    words = np.diff(rank(separators, ends + 1), prepend=0)
+    starts = np.zeros(len(ends), dtype=np.int64)
+    np.add(ends[:-1], 1, out=starts[1:])
+    words = rank(separators, ends + 1)
+    words[1:] -= words[:-1].copy()
     if _RETURN in buffer[ends - 1]:
         ends = ends - (buffer[ends - 1] == _RETURN)
         if (ends <= starts).any():
@@ -163,16 +165,17 @@ def to_floats(lines: Lines, words: Words) -> Float64[np.ndarray, " n"]:
     """
     values = np.empty(len(words))
     unusual = np.ones(len(words), dtype=bool)
-    for first in range(0, len(words) if len(lines.buffer) > LOADED else 0, _NUMBERS):
+    for first in range(0, len(words) if len(lines.buffer) >= 2 * LOADED else 0, _NUMBERS):
         block = slice(first, first + _NUMBERS)
         values[block], unusual[block] = coordinates(lines.buffer, words.starts[block], words.ends[block])
         others = first + np.flatnonzero(unusual[block])
-        if len(others):
+        if len(others) > _FEW:
             values[others], unusual[others] = decimals(lines.buffer, words.starts[others], words.ends[others])
     if len(words) and words.ends.min() < LOADED:
         unusual |= words.ends < LOADED
-    for at in np.flatnonzero(unusual).tolist():
-        values[at] = _one_float(lines, int(words.starts[at]), int(words.ends[at]), at)
+    rest = np.flatnonzero(unusual)
+    if len(rest):
+        values[rest] = _one_by_one(lines, rest, words.starts[rest].tolist(), words.ends[rest].tolist())
     return values
 
 
@@ -191,13 +194,23 @@ def table(text: bytes, columns: int, separator: bytes = b" ") -> Float64[np.ndar
     return to_floats(lines, all_words(lines)).reshape(-1, columns)
 
 
-def _one_float(lines: Lines, start: int, end: int, at: int) -> float:
-    word = lines.text[start:end]
+def _one_by_one(lines: Lines, which: Int[np.ndarray, " n"], starts: list[int], ends: list[int]) -> list[float]:
+    """The numbers that some words are for `float`."""
+    found = [lines.text[start:end] for start, end in zip(starts, ends, strict=True)]
     try:
-        if b"_" not in word:  # Python's own notation, which no recording uses
-            return float(word)
+        if b"_" not in b"".join(found):  # Python's own notation, which no recording uses
+            return list(map(float, found))
     except ValueError:
         pass
-    line = int(np.searchsorted(lines.starts, start, side="right")) - 1
-    shown = word[:24].decode("ascii", "backslashreplace")
-    raise NotNumbers(f"line {lines.number(line)}: {shown!r} is not a number", at)
+    at = next(at for at, word in enumerate(found) if not _is_number(word))
+    line = int(np.searchsorted(lines.starts, starts[at], side="right")) - 1
+    shown = found[at][:24].decode("ascii", "backslashreplace")
+    raise NotNumbers(f"line {lines.number(line)}: {shown!r} is not a number", int(which[at]))
+
+
+def _is_number(word: bytes) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return b"_" not in word

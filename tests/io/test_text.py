@@ -1,0 +1,132 @@
+"""Numbers in text are what `float` makes of them, wherever they stand and however they are written."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halpose.io import text
+from halpose.io.text import NotNumbers, all_words, first_words, scan, table, to_floats
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+metres = st.floats(-12, 12, allow_nan=False)
+forms = st.sampled_from(("%.7g", "%.9g", "%.6f", "%.17g", "%.3e", "%.0f", "%.12f", "%g", "%+.4f"))
+words = st.one_of(
+    st.builds(lambda form, value: form % value, forms, metres),
+    st.builds(lambda form, value: form % value, forms, finite),
+    st.integers(-(10**20), 10**20).map(str),
+    st.from_regex(r"-?[0-9]{0,17}\.?[0-9]{0,17}", fullmatch=True).filter(lambda word: any(map(str.isdigit, word))),
+    st.sampled_from(("nan", "inf", "-inf", "1e400", "-0", "-0.0", ".5", "5.", "-.5", "0", "007", "1E-7")),
+)
+
+
+def _same(values: np.ndarray, expected: list[float]) -> bool:
+    return np.array_equal(values.view(np.uint64), np.array(expected, dtype=np.float64).view(np.uint64))
+
+
+@pytest.fixture(params=(0, 256), ids=("all at once", "few one by one"))
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the short cut for few words, every word goes through the arithmetic first."""
+    monkeypatch.setattr(text, "_FEW", request.param)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(words, min_size=1, max_size=40), st.booleans())
+def test_values_are_those_of_float(found: list[str], at_once: bool) -> None:
+    content = " ".join(found).encode()
+    lines = scan(content)
+    before, text._FEW = text._FEW, 0 if at_once else 256
+    try:
+        assert _same(to_floats(lines, all_words(lines)), [float(word) for word in found])
+    finally:
+        text._FEW = before
+
+
+@pytest.mark.usefixtures("few")
+def test_every_short_decimal_is_exact() -> None:
+    rng = np.random.default_rng(0)
+    mantissas = rng.integers(0, 10**15, 4000)
+    found = []
+    for mantissa, digits, after in zip(mantissas, rng.integers(1, 16, 4000), rng.integers(0, 16, 4000), strict=True):
+        number = str(mantissa)[:digits].rjust(after + 1, "0")
+        found.append(f"{'-' * int(mantissa % 2)}{number[: len(number) - after]}.{number[len(number) - after :]}")
+    lines = scan(" ".join(found).encode())
+    assert _same(to_floats(lines, all_words(lines)), [float(word) for word in found])
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    "word", ["x", "1.2.3", "--1", "1-", "-", ".", "-.", "1_000", "1,5", "0x10", "1e", "٣", "1/2", "1:2"]
+)
+@pytest.mark.parametrize("before", ["", "1.25 -3.5\n" * 4])
+def test_what_is_no_number_is_named_with_its_line(word: str, before: str) -> None:
+    lines = scan(f"{before}7.5 {word} 0.25\n".encode())
+    with pytest.raises(NotNumbers, match=f"^line {1 + before.count(chr(10))}: .* is not a number$") as error:
+        to_floats(lines, all_words(lines))
+    assert error.value.at == 2 * before.count("\n") + 1
+
+
+ROWS = [[1.5, -0.25, 3.0], [0.125, 10.0, -7.75]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1.5 -0.25 3\n0.125 10 -7.75\n",
+        b"1.5 -0.25 3\n0.125 10 -7.75",
+        b"1.5 -0.25 3\r\n0.125 10 -7.75\r\n",
+        b"1.5\t-0.25\t3\n0.125\t10\t-7.75\n",
+        b" 1.5 -0.25 3\n 0.125 10 -7.75\n",
+        b"1.5 -0.25 3 \n0.125 10 -7.75 \n",
+        b"1.5   -0.25 3\r\n\r\n\r\n0.125 10  -7.75\r\n\r\n",
+        b"\n1.5 -0.25 3\n\n0.125 10 -7.75\n\n",
+    ],
+)
+def test_white_space_does_not_matter(content: bytes) -> None:
+    assert table(content, 3).tolist() == ROWS
+
+
+def test_other_separators() -> None:
+    assert table(b"1.5,-0.25,3\n0.125,10,-7.75\n", 3, b",").tolist() == ROWS
+    assert table(b"1.5, -0.25, 3\r\n0.125, 10, -7.75\r\n", 3, b",").tolist() == ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1 2 3\n1 2\n1 2 3\n", "line 2 has 2 numbers, not 3$"),
+        (b"1 2 3\n\n\n1 2 3 4\n1 2 3\n", "line 4 has 4 numbers, not 3$"),
+        (b"1 2 3\n1 2", "line 2 has 2 numbers, not 3 .the file ends there"),
+        (b"1 2 3\n\n1 2 x\n", "line 3: 'x' is not a number"),
+    ],
+)
+def test_lines_are_numbered_as_in_an_editor(content: bytes, message: str) -> None:
+    with pytest.raises(NotNumbers, match=message):
+        table(content, 3)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.text("0123456789.-", min_size=1, max_size=90), min_size=3, max_size=6), min_size=1, max_size=8
+    ),
+    st.sampled_from(("\n", "\r\n")),
+)
+def test_first_words_are_the_first_words(rows: list[list[str]], newline: str) -> None:
+    content = newline.join(" ".join(row) for row in rows) + newline
+    lines = scan(content.encode())
+    found = first_words(lines, np.arange(len(rows)), 3)
+    spans = zip(found.starts.tolist(), found.ends.tolist(), strict=True)
+    columns = [lines.text[start:end].decode() for start, end in spans]
+    assert columns == [row[at] for at in range(3) for row in rows]
+    assert lines.words.tolist() == [len(row) for row in rows]
+
+
+def test_nothing_is_no_table() -> None:
+    for content in (b"\n", b" ", b"\r\n\r\n"):
+        assert not len(scan(content))
+    assert math.prod(table(b"\n", 3).shape) == 0
