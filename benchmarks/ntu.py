@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from bench import machine
 
+from bench import machine
 from halpose.config import load_recipe
 from halpose.data.prepare import prepare
 from halpose.data.store import Store

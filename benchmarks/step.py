@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from bench import in_turn, machine, random_store, ratio
 from torch import Tensor, nn
 
+from bench import in_turn, machine, random_store, ratio
 from halpose.config import Config, load_recipe
 from halpose.data.store import Store
 from halpose.encoders.pooling import InputNorm, flatten_frames

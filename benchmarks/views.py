@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench import in_turn, machine, random_store, ratio
 
+from bench import in_turn, machine, random_store, ratio
 from halpose.config import DataConfig, load_recipe
 from halpose.data.views import random_view
 from halpose.data.window import Window
@@ -37,7 +37,7 @@ def one_view(clip: np.ndarray) -> np.ndarray:
         shear = np.array([[1.0 if i == j else random.uniform(-1, 1) for j in range(3)] for i in range(3)])
         return np.dot(view.transpose(1, 2, 3, 0), shear.T).transpose(3, 0, 1, 2)
     view = view.copy()
-    touched = np.random.choice(joints, 15, replace=False)
+    touched = random.sample(range(joints), 15)
     if random.random() < 0.5:
         view[:, :, touched] = 0
     else:

@@ -132,7 +132,7 @@ def test_yaw_keeps_lengths_and_heights(window: Window) -> None:
 def test_mirror_twice_is_nothing_and_swaps_hands(window: Window) -> None:
     x = views.random_view(window, torch.tensor([0]), 8, OFF, seeded())
     always = torch.tensor([True])
-    planes = x.permute(0, 2, 4, 1, 3)
+    planes = x.permute(0, 4, 2, 1, 3)
     mirrored = batch_axes(views.mirrored(planes, window, always))
     twice = views.mirrored(views.mirrored(planes, window, always), window, always)
     torch.testing.assert_close(twice, planes)
@@ -152,10 +152,10 @@ def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
 
 
 def test_drift_is_slow_and_has_the_asked_size(window: Window) -> None:
-    x = torch.zeros(200, 64, 3, 1, 20)
+    x = torch.zeros(200, 3, 64, 1, 20)
     wander = views.drift(x, 0.1, seeded())
     assert wander.std().item() == pytest.approx(0.1 * (3 / 2) ** 0.5, rel=0.05)
-    assert (wander[:, 1:] - wander[:, :-1]).std() < 0.2 * wander.std()
+    assert (wander[:, :, 1:] - wander[:, :, :-1]).std() < 0.2 * wander.std()
 
 
 def test_masks_zero_the_asked_share(window: Window) -> None:

@@ -88,7 +88,7 @@ def composed_view(
     if config.pose:
         x = x + pose_shift(x, config.pose, generator)
     if config.offset:
-        shape = (batch, 1, channels, people, joints)
+        shape = (batch, channels, 1, people, joints)
         x = x + config.offset * torch.randn(shape, generator=generator, device=device)
     if config.drift:
         x = x + drift(x, config.drift, generator)
@@ -116,9 +116,9 @@ def chance(batch: int, probability: float, generator: torch.Generator, device: t
     return torch.rand(batch, generator=generator, device=device) < probability
 
 
-def mapped(x: Float[Tensor, "b t c m v"], linear: Float[Tensor, "b c c"]) -> Float[Tensor, "b t c m v"]:
+def mapped(x: Float[Tensor, "b c t m v"], linear: Float[Tensor, "b c c"]) -> Float[Tensor, "b c t m v"]:
     """A linear map of every joint's coordinates, one map for each clip."""
-    return torch.matmul(linear[:, None], x.flatten(3)).view_as(x)
+    return torch.bmm(linear, x.flatten(2)).view_as(x)
 
 
 def shear_matrix(
@@ -142,28 +142,28 @@ def rotation_matrix(
     return matrix
 
 
-def mirrored(x: Float[Tensor, "b t c m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b t c m v"]:
+def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b c t m v"]:
     """Left-right mirror image: x changes sign and left joints take the place of right ones."""
     partner = torch.tensor(window.layout.mirror, device=x.device)
-    sign = torch.ones(x.shape[2], 1, 1, device=x.device)
+    sign = torch.ones(x.shape[1], 1, 1, 1, device=x.device)
     sign[0] = -1
     return torch.where(happens[:, None, None, None, None], x[..., partner] * sign, x)
 
 
-def pose_shift(x: Float[Tensor, "b t c m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b 1 c m v"]:
+def pose_shift(x: Float[Tensor, "b c t m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b c 1 m v"]:
     """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's."""
-    mean = x.nanmean(dim=1, keepdim=True)
+    mean = x.nanmean(dim=2, keepdim=True)
     other = mean[torch.randperm(len(x), generator=generator, device=x.device)]
     share = reach * torch.rand((len(x), 1, 1, 1, 1), generator=generator, device=x.device)
     return (share * (other - mean)).nan_to_num(0.0)
 
 
-def drift(x: Float[Tensor, "b t c m v"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b t c m v"]:
+def drift(x: Float[Tensor, "b c t m v"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b c t m v"]:
     """A slow wander of every joint: cosines of one, two and three half-waves over the view."""
-    batch, frames = x.shape[:2]
+    batch, channels, frames, people, joints = x.shape
     time = (torch.arange(frames, device=x.device) + 0.5) / frames
     waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device) * time[:, None])
-    size = torch.randn((batch, 3, x[0, 0].numel()), generator=generator, device=x.device)
+    size = torch.randn((batch, channels, 3, people * joints), generator=generator, device=x.device)
     return (deviation * waves @ size).view_as(x)
 
 

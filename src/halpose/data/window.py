@@ -88,8 +88,8 @@ class Transforms:
 class Window:
     """Clips of a store, resident on a device.
 
-    Coordinates are kept as contiguous planes, (frames, C, M, V): so stored, the 3 x 3 maps of the views run at the
-    memory's speed.
+    Batches are made as (B, C, T, M, V), each coordinate in a contiguous stretch: in this order the 3 x 3 maps of the
+    views are one product per clip and run at the memory's speed.
 
     Attributes:
         starts: (N,) first frame of each clip.
@@ -111,7 +111,7 @@ class Window:
     ) -> None:
         self._describe(planes.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
         self.shape = (planes.shape[1], planes.shape[2], planes.shape[3])
-        self.table = planes.flatten(1)
+        self.table = planes.flatten(0, 1).flatten(1)  # a row for each frame and coordinate
 
     @classmethod
     def load(
@@ -144,13 +144,15 @@ class Window:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b t c m v"]:
+    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
         """Normalised frames by their number in the window; `chosen` are the clips they belong to."""
-        return self.table.index_select(0, index.flatten()).view(*index.shape, *self.shape)
+        channels, people, joints = self.shape
+        rows = index[:, None] * channels + torch.arange(channels, device=self.device)[:, None]
+        return self.table.index_select(0, rows.flatten()).view(*rows.shape, people, joints)
 
     def sample(
         self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
-    ) -> Float[Tensor, "b t c m v"]:
+    ) -> Float[Tensor, "b c t m v"]:
         """Crops of clips, linearly resized to `frames` (half-pixel centres); missing values stay NaN.
 
         Args:
@@ -160,7 +162,7 @@ class Window:
             frames: T.
 
         Returns:
-            The crops with contiguous coordinate planes; `batch_axes` puts the axes in their usual order.
+            The crops; `batch_axes` puts the axes in their usual order.
         """
         grid = torch.arange(frames, device=self.device)
         position = (grid + 0.5) * (length[:, None] / frames) - 0.5
@@ -169,7 +171,7 @@ class Window:
         above = torch.minimum(below + 1, (length - 1)[:, None])
         first = (self.starts[chosen] + start)[:, None]
         # Resizing and normalising are both linear, so that their order does not matter.
-        share = (position - below)[..., None, None, None]
+        share = (position - below)[:, None, :, None, None]
         return self.read(chosen, first + below).lerp_(self.read(chosen, first + above), share)
 
     def _describe(
@@ -202,17 +204,17 @@ class MappedWindow(Window):
         self.frames = store.frames
         self.transforms = transforms
 
-    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b t c m v"]:
+    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
         """As in `Window`, from disk."""
         frames = self.frames[index.flatten().cpu().numpy()].astype(np.float32, copy=False)
         clip = chosen.repeat_interleave(index.shape[1]).cpu().numpy()
         planes = torch.from_numpy(self.transforms.apply(frames, clip))
-        return planes.to(self.device).view(*index.shape, *self.shape)
+        return planes.to(self.device).view(*index.shape, *self.shape).transpose(1, 2).contiguous()
 
 
-def batch_axes(x: Float[Tensor, "b t c m v"]) -> Float[Tensor, "b m t v c"]:
+def batch_axes(x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b m t v c"]:
     """The usual axes of a batch, as a view of the same memory."""
-    return x.permute(0, 3, 1, 4, 2)
+    return x.permute(0, 3, 2, 4, 1)
 
 
 def _centres(frames: Float[np.ndarray, "f m v c"], joint: int) -> Float[np.ndarray, "f 1 1 c"]:
