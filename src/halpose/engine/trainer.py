@@ -29,6 +29,7 @@ from halpose.engine.checkpoint import (
     unpack_optimizer,
     write_json,
 )
+from halpose.engine.metrics import Log, keep_rows
 from halpose.engine.run import Shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
@@ -173,11 +174,11 @@ class Trainer:
         last = min(config.steps, stop_at or config.steps)
         write_json(self.out / "config.json", self._about())
         metrics = self.out / "metrics.jsonl"
-        _keep_rows(metrics, self.step)
+        keep_rows(metrics, self.step)
         for watcher in watchers:
             watcher.begin(self.step, last)
         begun, first = time.perf_counter(), self.step
-        log, recent = _Log(config.batch_size), [math.nan]
+        log, recent = Log(config.batch_size), [math.nan]
         try:
             with self._signals(), metrics.open("a", encoding="utf-8") as file:
                 while self.step < last and not self.stop_requested:
@@ -321,40 +322,6 @@ class Trainer:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-
-class _Log:
-    """Means of the values between two logged rows; nothing is read from the device until then."""
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self.sums: dict[str, tuple[Tensor, int]] = {}
-        self.since, self.steps = time.perf_counter(), 0
-
-    def add(self, values: dict[str, Tensor]) -> None:
-        for name, value in values.items():
-            total, count = self.sums.get(name, (torch.zeros_like(value), 0))
-            self.sums[name] = (total + value, count + 1)
-        self.steps += 1
-
-    def row(self) -> dict[str, float]:
-        row = {name: float(total) / count for name, (total, count) in self.sums.items()}
-        now = time.perf_counter()
-        row["clips_per_second"] = round(self.steps * self.batch / max(now - self.since, 1e-9), 1)
-        self.sums, self.since, self.steps = {}, now, 0
-        return row
-
-
-def _keep_rows(metrics: Path, step: int) -> None:
-    """Rows after the checkpoint that is resumed from will be written again."""
-    if not metrics.exists():
-        return
-    rows = []
-    for line in metrics.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError, KeyError):
-            if json.loads(line)["step"] <= step:
-                rows.append(line + "\n")
-    metrics.write_text("".join(rows), encoding="utf-8")
 
 
 def _seed(*parts: int) -> int:
