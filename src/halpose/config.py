@@ -155,6 +155,18 @@ class HalpConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """Cross-modal mutual distillation (CMD, ECCV 2022)."""
+
+    weight: float = 1.0
+    """Weight of the term."""
+    neighbours: int = 8192
+    """Entries of the queue that count, the teacher's nearest; at most all of them."""
+    student_temperature: float = 0.1
+    teacher_temperature: float = 0.05
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Optimizer and its schedule, in fractions of the training."""
 
@@ -198,6 +210,7 @@ class Config:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     halp: HalpConfig = field(default_factory=HalpConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def to_dict(self) -> dict[str, Any]:
@@ -364,6 +377,9 @@ def _check(config: Config) -> None:
         "halp.positives": config.halp.positives,
         "halp.refresh": config.halp.refresh,
         "halp.newest": config.halp.newest,
+        "distillation.neighbours": config.distillation.neighbours,
+        "distillation.student_temperature": config.distillation.student_temperature,
+        "distillation.teacher_temperature": config.distillation.teacher_temperature,
         "log_every": config.log_every,
         "keep": config.keep,
         "checkpoint_every": config.checkpoint_every,

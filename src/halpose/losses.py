@@ -52,3 +52,31 @@ def weighted_contrast(
     against = torch.logsumexp(negatives / temperature, dim=1, keepdim=True)
     each = torch.nn.functional.softplus(against - similarity / temperature)
     return (each * weight).sum() / weight.sum().clamp_min(1e-12)
+
+
+def neighbour_distillation(
+    student: Float[Tensor, "b k"],
+    teacher: Float[Tensor, "b k"],
+    neighbours: int,
+    student_temperature: float,
+    teacher_temperature: float,
+) -> Float[Tensor, ""]:
+    """What one modality finds near, the other shall find near (CMD, Eqs. 3 to 6).
+
+    KL divergence, averaged over the batch, between two distributions over the teacher's nearest entries of the queue:
+    the teacher's (sharper, without gradient) and the student's similarities to the same entries of its own queue.
+
+    Args:
+        student: q . queue in the student's modality, with gradient.
+        teacher: k . queue in the teacher's modality; -inf leaves an entry out.
+        neighbours: K, how many of the teacher's nearest entries count.
+        student_temperature: published 0.1.
+        teacher_temperature: published 0.05, lower so that the teacher is surer.
+
+    Reference: Mao et al., CMD: Self-supervised 3D Action Representation Learning with Cross-modal Mutual Distillation,
+    ECCV 2022.
+    """
+    nearest = teacher.topk(min(neighbours, teacher.shape[1]), dim=1)
+    target = torch.softmax(nearest.values / teacher_temperature, dim=1)
+    found = torch.log_softmax(student.gather(1, nearest.indices) / student_temperature, dim=1)
+    return torch.nn.functional.kl_div(found, target, reduction="batchmean")

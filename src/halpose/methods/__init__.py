@@ -13,6 +13,7 @@ import torch
 from halpose.config import Config
 from halpose.errors import ConfigError
 from halpose.methods.base import Method, Term, build_streams
+from halpose.methods.cmd import cmd, halp_cmd
 from halpose.methods.halp import halp
 from halpose.methods.moco import moco
 from halpose.methods.pull import pull
@@ -24,6 +25,8 @@ METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "moco": moco,
     "halp": halp,
     "pull": pull,
+    "cmd": cmd,
+    "halp_cmd": halp_cmd,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -53,13 +54,22 @@ class StreamOutput:
         query: (N, D) unit embeddings of the query views, with gradient.
         key: (N, D) unit embeddings of the key views, without.
         positive: (N,) q . k.
-        negatives: (N, K) q . queue; -inf where an entry is left out.
+        similarity: (N, K) q . queue.
+        queue: (K, D) the queue's keys, as they were before the step.
+        own: (N, K) which entries are a clip's own past keys and must not be its negatives; None: none are.
     """
 
     query: Tensor
     key: Tensor
     positive: Tensor
-    negatives: Tensor
+    similarity: Tensor
+    queue: Tensor
+    own: Tensor | None = None
+
+    @cached_property
+    def negatives(self) -> Tensor:
+        """(N, K) q . queue; -inf where an entry is left out."""
+        return self.similarity if self.own is None else self.similarity.masked_fill(self.own, -math.inf)
 
 
 class Term(nn.Module):
@@ -162,10 +172,9 @@ class Method(nn.Module):
         assert isinstance(stream, Stream)
         query = stream.encode_query(self.modality(name, query_view))
         key = stream.encode_key(self.modality(name, key_view))
-        negatives = query @ stream.queue.keys.T
-        if self.mask_own:
-            negatives = negatives.masked_fill(stream.queue.clips[None] == clips[:, None], -math.inf)
-        return StreamOutput(query, key, (query * key).sum(1), negatives)
+        queue = stream.queue.keys
+        own = stream.queue.clips[None] == clips[:, None] if self.mask_own else None
+        return StreamOutput(query, key, (query * key).sum(1), query @ queue.T, queue, own)
 
 
 def build_streams(
