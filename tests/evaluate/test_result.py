@@ -108,3 +108,24 @@ def test_a_validation_score_is_not_dressed_up_as_a_test_score() -> None:
 def test_a_note_of_one_row_names_the_row() -> None:
     text = shown([some_result(notes=("odd",)), some_result(protocol="linear")])
     assert "trained knn: odd" in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_a_terminal_and_breaks_no_cell(width: int) -> None:
+    results = [
+        some_result(
+            protocol="linear-sgd", features="untrained", best_on_test=0.9, settings={"epochs": 80}, seconds=1.0
+        ),
+        some_result(features="raw", settings={"normalisation": "first [aligned]", "k": 1}, selected_on="validation"),
+    ]
+    console = Console(width=width, file=io.StringIO())
+    console.print(table(results))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert rows == [
+        ["untrained", "linear-sgd", "66.7", "30.0 to 90.3", "90.0", "72.2"],
+        ["raw", "knn", "66.7", "30.0 to 90.3", "", "72.2"],
+    ]
+    assert "raw knn: normalisation first [aligned], k 1, chosen on validation" in lines
+    assert "untrained linear-sgd: epochs 80" in lines

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from halpose.errors import DataError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 Z_95 = 1.959963984540054
 
@@ -141,33 +141,32 @@ class Result:
             raise DataError(f"this is not an evaluation result: {error}") from None
 
 
-def table(results: Sequence[Result]) -> Table:
-    """One row per protocol and kind of features; the title says which clips were scored."""
-    from rich.table import Table
+def table(results: Sequence[Result]) -> Group:
+    """One row per protocol and kind of features, within 80 columns.
 
-    title, caption = _title(results), "\n".join(_captions(results))
-    view = Table(title=title, caption=caption or None, caption_justify="left")
-    columns = ["Features", "Protocol", "Top-1 %", "95 % interval", "Mean per class %", "Settings", "Chosen on", "s"]
+    The line above says which clips were scored; what was set, what was chosen and where, and remarks stand below.
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    captions = _settings(results) + _notes(results)
     peeked = any(result.best_on_test is not None for result in results)
+    columns = ["Features", "Protocol", "Top-1 %", "95 % interval", "Mean per\nclass %"]
     if peeked:
-        columns.insert(4, "Best on test %\n(the paper's protocol)")
+        columns.insert(4, "Best on\ntest %")
+        captions.insert(0, "Best on test is the paper's protocol: chosen on the clips that are scored, so too good.")
+    view = Table()
     for column in columns:
-        view.add_column(column, justify="left" if column in ("Features", "Protocol", "Settings") else "right")
+        left = column in ("Features", "Protocol")
+        view.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
     for result in results:
-        row = [
-            result.features,
-            result.protocol,
-            f"{100 * result.top1:.1f}",
-            f"{100 * result.low:.1f} to {100 * result.high:.1f}",
-            _percent(result.mean_per_class),
-            ", ".join(f"{k} {_short(v)}" for k, v in result.settings.items() if isinstance(v, (int, float, str))),
-            result.selected_on,
-            f"{result.seconds:.1f}",
-        ]
+        interval = f"{100 * result.low:.1f} to {100 * result.high:.1f}"
+        row = [result.features, result.protocol, f"{100 * result.top1:.1f}", interval, _percent(result.mean_per_class)]
         if peeked:
             row.insert(4, _percent(result.best_on_test))
-        view.add_row(*row)
-    return view
+        view.add_row(*map(Text, row))
+    return Group(Text(_title(results), "bold"), view, *(Text(caption, "dim") for caption in captions))
 
 
 def _title(results: Sequence[Result]) -> str:
@@ -179,7 +178,20 @@ def _title(results: Sequence[Result]) -> str:
     return f"{split}, {part} part: {clips} clips, {role}"
 
 
-def _captions(results: Sequence[Result]) -> list[str]:
+def _settings(results: Sequence[Result]) -> list[str]:
+    """What was set and where it was chosen, rows of the same settings together."""
+    rows: dict[str, list[str]] = {}
+    for result in results:
+        values = (f"{k} {_short(v)}" for k, v in result.settings.items() if isinstance(v, (int, float, str)))
+        said = ", ".join(values)
+        if result.selected_on != "none":
+            said += f"{', ' if said else ''}chosen on {result.selected_on}"
+        if said:
+            rows.setdefault(said, []).append(f"{result.features} {result.protocol}")
+    return [f"{', '.join(where)}: {said}" for said, where in rows.items()]
+
+
+def _notes(results: Sequence[Result]) -> list[str]:
     """Each note once, with the rows that it belongs to unless it belongs to all."""
     rows: dict[str, list[str]] = {}
     for result in results:
