@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from halpose.config import Config, load_recipe
+from halpose.config import Config, flatten, load_recipe
 from halpose.data.catalog import DATASETS
 from halpose.data.prepare import prepare
 from halpose.data.store import Store
 from halpose.data.synthetic import SyntheticSpec, write_store
 from halpose.engine.checkpoint import latest_step
-from halpose.engine.run import Run
+from halpose.engine.run import Run, read_run_config
 from halpose.engine.trainer import Watcher, fit_config, train
-from halpose.errors import DataError, HalposeError, TrainingError
+from halpose.errors import CheckpointError, DataError, HalposeError
 from halpose.evaluate.result import Result
 from halpose.evaluate.run import evaluate_run
 from halpose.report.page import write_page
@@ -25,6 +25,7 @@ from halpose.report.run_page import run_page
 REAL_SETS = {"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp"}
 SYNTHETIC = SyntheticSpec(clips=1440, actions=12, subjects=20, cameras=3)
 STEPS = 1500
+_REMEDY = "choose another folder with --out, or delete this one"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def demo(
     *,
     data: Path | None = None,
     steps: int = STEPS,
+    clips: int = SYNTHETIC.clips,
     seed: int = 0,
     device: str = "cpu",
     watchers: tuple[Watcher, ...] = (),
@@ -61,15 +63,21 @@ def demo(
     """Run the demo in a folder; what an earlier, interrupted demo finished there is not done again.
 
     Args:
-        out: folder for the store, the run and the page.
+        out: folder for the store, the run and the page; nothing is written anywhere else.
         data: folder of recordings; None: what HALPOSE_DATA names.
         steps: of the training.
+        clips: of the synthetic set, where there are no recordings.
         seed: of everything random.
         device: where to train.
         watchers: are told of the training's progress.
         say: is told, in sentences, what happens.
+
+    Raises:
+        DataError: `data` holds no usable recordings, or there is synthetic data of another specification in `out`.
+        CheckpointError: there is a run of other settings in `out`.
+        KeyboardInterrupt: the training was told to stop; the same call goes on from there.
     """
-    store, recipe, note = _store(out, data, say)
+    store, recipe, note = _store(out, data, clips, say)
     config = replace(load_recipe(recipe), steps=steps, seed=seed, checkpoint_every=max(1, steps // 3))
     run = out / "runs" / f"{store.name}-{config.method}"
     _train(store, config, run, device, watchers, say)
@@ -94,44 +102,70 @@ def demo(
     return Outcome(store.path, run, page, tuple(results), notes, next_steps)
 
 
-def _store(out: Path, data: Path | None, say: Callable[[str], None]) -> tuple[Store, str, str]:
+def _store(out: Path, data: Path | None, clips: int, say: Callable[[str], None]) -> tuple[Store, str, str]:
     """The prepared store, the recipe for it, and a sentence that says what it is."""
-    folder = data or (Path(os.environ["HALPOSE_DATA"]) if os.environ.get("HALPOSE_DATA") else None)
+    named = os.environ.get("HALPOSE_DATA")
+    folder = data or (Path(named) if named else None)
+    wanted = f"a folder with {' or '.join(REAL_SETS)} in it"
+    faults = []
     for name, recipe in REAL_SETS.items():
         source = folder / name if folder else None
         if source is None or not source.is_dir():
             continue
-        path = out / "stores" / name
-        note = f"Real recordings: {DATASETS[name].title}, from {source}."
-        say(note)
         try:
-            if not path.exists():
-                for line in prepare(name, source, path).summary():
-                    say(line)
-            return Store.open(path), recipe, note
+            return _real_store(name, source, out / "stores" / name, say), recipe, _real_note(name, source)
         except HalposeError as error:
-            say(f"{name} cannot be used ({error}); trying the next")
+            faults.append(f"{name} cannot be used: {error}")
+            say(faults[-1])
     if data is not None:
-        raise DataError(f"{data}: no usable recordings here; expected a folder named {' or '.join(REAL_SETS)} in it")
-    path = out / "stores" / SYNTHETIC.name
-    note = (
-        f"Synthetic data: {SYNTHETIC.clips} generated clips of {SYNTHETIC.actions} actions, not recordings of people. "
-        f"Set HALPOSE_DATA to a folder with {' or '.join(REAL_SETS)} to see the demo on real ones."
-    )
+        reason = "; ".join(faults) or f"expected {wanted}"
+        raise DataError(f"{data}: no usable recordings here; {reason}")
+    note = f"Synthetic data: {clips} generated clips of {SYNTHETIC.actions} actions, not recordings of people."
+    if folder is None:
+        note += f" Set HALPOSE_DATA to {wanted} to see the demo on real ones."
+    else:
+        note += f" HALPOSE_DATA is {folder}: " + ("; ".join(faults) or f"not {wanted}") + "."
     say(note)
+    return _synthetic_store(out / "stores" / SYNTHETIC.name, clips), "halp", note
+
+
+def _real_note(name: str, source: Path) -> str:
+    return f"Real recordings: {DATASETS[name].title}, from {source}."
+
+
+def _real_store(name: str, source: Path, path: Path, say: Callable[[str], None]) -> Store:
+    say(_real_note(name, source))
     if not path.exists():
-        write_store(SYNTHETIC, path)
-    return Store.open(path), "halp", note
+        for line in prepare(name, source, path).summary():
+            say(line)
+    return Store.open(path)
+
+
+def _synthetic_store(path: Path, clips: int) -> Store:
+    spec = replace(SYNTHETIC, clips=clips)
+    if not path.exists():
+        write_store(spec, path)
+    store = Store.open(path)
+    if store.meta["provenance"].get("spec") != asdict(spec):
+        raise DataError(f"{path}: synthetic data of another demo ({len(store)} clips); {_REMEDY}")
+    return store
 
 
 def _train(
     store: Store, config: Config, run: Path, device: str, watchers: tuple[Watcher, ...], say: Callable[[str], None]
 ) -> None:
-    done = latest_step(run)
-    if done is not None and done >= fit_config(store, config)[0].steps:
-        say(f"{run}: trained already; delete the folder to train again")
-        return
+    began = (run / "config.json").exists()
+    if began:
+        fitted, there = fit_config(store, config)[0], read_run_config(run)[1]
+        ours, theirs = (dict(flatten(settings.to_dict())) for settings in (fitted, there))
+        changed = [f"{key} {theirs[key]}, not {ours[key]}" for key in ours if ours[key] != theirs[key]]
+        if changed:
+            raise CheckpointError(f"{run}: a run of another demo ({'; '.join(changed)}); {_REMEDY}")
+        done = latest_step(run)
+        if done is not None and done >= fitted.steps:
+            say(f"{run}: trained already; delete the folder to train again")
+            return
     say(f"pre-training without labels: {config.method}, {config.steps} steps of {config.batch_size} clips")
-    summary = train(store, config, run, device=device, resume=(run / "config.json").exists(), watchers=watchers)
+    summary = train(store, config, run, device=device, resume=began, watchers=watchers)
     if summary.interrupted:
-        raise TrainingError(f"stopped at step {summary.steps}; the same command goes on from there")
+        raise KeyboardInterrupt(f"stopped at step {summary.steps}; the same command goes on from there")

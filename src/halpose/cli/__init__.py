@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -21,6 +23,20 @@ COMMANDS = {
     "evaluate": ("halpose.cli.evaluate", "evaluate", "Score a run against untrained and raw features."),
     "recipes": ("halpose.cli.train", "recipes", "List the recipes, or show one."),
 }
+INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+# `main` looks for this word itself: an error is shown where every command ends, not where the option was read.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on the last line of stdout, the rest on stderr."
+)
+
+
+def common_options(command: _Command) -> _Command:
+    """`--json` (given as `as_json`) and `--debug`: what every command takes."""
+    return _json_option(debug_option(command))
 
 
 class LazyGroup(click.Group):
@@ -47,8 +63,8 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(halpose.__version__, prog_name="halpose")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@debug_option
+def cli() -> None:
     """Learn what human movements are, from skeleton recordings that nobody labelled.
 
     \b
@@ -62,25 +78,45 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: our own errors and click's end with one message and code 2, Ctrl-C with 130."""
+    """Entry point: whatever went wrong in one message and code 2; Ctrl-C ends with 130.
+
+    `--debug` shows the traceback before the message. With `--json`, the last line of stdout is an object then, too.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        cli.main(args=given, prog_name="halpose", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        code = cli.main(args=given, prog_name="halpose", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(130)
+        _end(given, {"error": error.format_message(), "kind": "UsageError"}, 2)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        message = str(stop.__cause__ or stop) or "stopped"  # click wraps the interrupt, which may say more
+        click.echo(message, err=True)
+        _end(given, {"error": message, "kind": "Stopped"}, INTERRUPTED)
     except HalposeError as error:
-        if "--debug" in given:
-            raise
-        click.echo(f"{type(error).__name__}: {error}", err=True)
-        if "--json" in given:
-            click.echo(json.dumps({"error": str(error), "kind": type(error).__name__}))
-        sys.exit(2)
+        _fail(given, type(error).__name__, str(error))
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail(given, "OSError", f"{where}{error.strerror or error}; give a place that can be read and written")
+    except MemoryError as error:
+        _fail(given, "MemoryError", f"{error or 'there is not enough memory'}; work on less at a time")
+    else:
+        if isinstance(code, int) and code:
+            sys.exit(code)
+
+
+def _fail(given: list[str], kind: str, message: str) -> NoReturn:
+    """Say what went wrong, and leave with code 2."""
+    if "--debug" in given:
+        traceback.print_exc()
+    click.echo(f"{kind}: {message}", err=True)
+    _end(given, {"error": message, "kind": kind}, 2)
+
+
+def _end(given: list[str], report: dict[str, Any], code: int) -> NoReturn:
+    """Tell a script that listens, and leave."""
+    if "--json" in given:
+        print_json(report)
+    sys.exit(code)
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -96,6 +132,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on the last line of stdout.")

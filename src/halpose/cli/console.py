@@ -1,14 +1,30 @@
-"""What a person sees while something long runs. Everything goes to stderr; stdout is for results."""
+"""What a person sees: results on stdout; progress and remarks on stderr, where they disturb no pipe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False)
+_results = Console(highlight=False, markup=False)
+
+
+def remark(text: str) -> None:
+    """A line on stderr, as it is: a path or a command in it is neither broken nor taken for markup."""
+    console.print(text, soft_wrap=True)
+
+
+def show(result: RenderableType, as_json: bool = False) -> None:
+    """A result for people: on stdout, but on stderr where stdout is for a machine."""
+    target = console if as_json else _results
+    target.print(result, soft_wrap=isinstance(result, str))
+
+
+def command(*words: object) -> str:
+    """A command to run next, quoted so that a shell reads it as meant."""
+    return shlex.join(["halpose", *map(str, words)])
 
 
 def bar(*columns: str) -> Progress:
@@ -46,10 +62,3 @@ class TrainingBar:
     def end(self) -> None:
         """Training ends."""
         self.progress.stop()
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """A spinner beside a sentence."""
-    with console.status(what):
-        yield

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from halpose.cli import json_option, print_json
-from halpose.cli.console import bar, console
+from halpose.cli import common_options, print_json
+from halpose.cli.console import bar, command, remark, show
 
 
 @click.group(short_help="List, prepare, synthesize and inspect data sets.")
@@ -26,9 +26,15 @@ def data() -> None:
 
 @data.command("list")
 @click.argument("name", required=False)
-@json_option
+@common_options
 def list_command(name: str | None, as_json: bool) -> None:
-    """What halpose knows of public data sets: classes, splits, licence, where to get them."""
+    """What halpose knows of public data sets: classes, splits, licence, where to get them.
+
+    \b
+    Examples:
+      halpose data list
+      halpose data list nw-ucla
+    """
     from halpose.data.catalog import DATASETS, find_spec
 
     specs = [find_spec(name)] if name else list(DATASETS.values())
@@ -44,15 +50,14 @@ def list_command(name: str | None, as_json: bool) -> None:
         print_json({"data_sets": rows})
     elif name:
         for key, value in rows[0].items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            click.echo(f"{key:9} {shown}")
+            show(f"{key:9} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     else:
         table = Table("name", "data set", "classes", "clips", "layout", "splits", box=None)
         for spec in specs:
             clips = str(spec.clips) if spec.clips else "?"
             table.add_row(spec.name, spec.title, str(len(spec.classes)), clips, spec.layout, ", ".join(spec.splits))
-        console.print(table)
-        console.print("licence and where to get one: halpose data list NAME")
+        show(table)
+        remark("licence and where to get one: halpose data list NAME")
 
 
 @data.command()
@@ -63,7 +68,7 @@ def list_command(name: str | None, as_json: bool) -> None:
 @click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
 @click.option("--missing-list", type=click.Path(path_type=Path), help="Text file of clips to leave out (NTU has one).")
 @click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
-@json_option
+@common_options
 def prepare(
     name: str,
     source: Path,
@@ -95,8 +100,8 @@ def prepare(
             progress=advance,
         )  # fmt: skip
     for line in report.summary():
-        console.print(line)
-    console.print(f"{report.seconds:.1f} s; next: halpose train {out} --out runs/{name}")
+        show(line, as_json)
+    remark(f"{report.seconds:.1f} s; next: {command('train', out, '--out', f'runs/{name}')}")
     if as_json:
         print_json(
             {
@@ -116,7 +121,7 @@ def prepare(
 @click.option("--noise", default=1.0, show_default=True, help="Sensor noise; 1 is about a Kinect v2.")
 @click.option("--glitches", default=1.0, show_default=True, help="Tracking faults; 1 is about NTU RGB+D.")
 @click.option("--ntu", is_flag=True, help="Write NTU RGB+D .skeleton files instead of a store.")
-@json_option
+@common_options
 def synthesize(
     out: Path,
     clips: int,
@@ -150,16 +155,26 @@ def synthesize(
             write_ntu(spec, out, progress=advance)
         else:
             write_store(spec, out, progress=advance)
-    console.print(f"{clips} synthetic clips of {actions} actions: {out}")
+    show(f"{clips} synthetic clips of {actions} actions: {out}", as_json)
+    following = (
+        ("data", "prepare", "ntu60", "--source", out, "--out", "STORE") if ntu else ("train", out, "--out", "RUN")
+    )
+    remark(f"next: {command(*following)}")
     if as_json:
         print_json({"out": str(out), "clips": clips, "synthetic": True})
 
 
 @data.command()
 @click.argument("store", type=click.Path(path_type=Path))
-@json_option
+@common_options
 def info(store: Path, as_json: bool) -> None:
-    """What a store holds: clips, layout, classes, splits."""
+    """What a store holds: clips, layout, classes, splits.
+
+    \b
+    Examples:
+      halpose data info stores/nw-ucla
+      halpose data info stores/nw-ucla --json
+    """
     from halpose.data.store import Store
 
     found = Store.open(store).info()
@@ -168,9 +183,9 @@ def info(store: Path, as_json: bool) -> None:
         return
     splits = found.pop("splits")
     for key, value in found.items():
-        shown = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        console.print(f"[bold]{key.replace('_', ' '):16}[/] {shown}")
+        said = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        show(f"{key.replace('_', ' '):16} {said}")
     table = Table("split", "train", "validation", "test", box=None)
     for split, parts in splits.items():
         table.add_row(split, *(str(parts[part]) for part in ("train", "validation", "test")))
-    console.print(table)
+    show(table)

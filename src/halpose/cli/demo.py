@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from halpose.cli import json_option, print_json
-from halpose.cli.console import TrainingBar, console
+from halpose.cli import common_options, print_json
+from halpose.cli.console import TrainingBar, remark, show
 
 
 @click.command(short_help="The main job end to end, in under five minutes.")
@@ -16,24 +16,29 @@ from halpose.cli.console import TrainingBar, console
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings. Default: HALPOSE_DATA.")
 @click.option("--steps", default=1500, show_default=True, type=click.IntRange(min=1), help="Training steps.")
+@click.option("--clips", default=1440, show_default=True, type=click.IntRange(min=1), help="Synthetic clips, if any.")
 @click.option("--seed", default=0, show_default=True)
-@json_option
-def demo(out: Path, data: Path | None, steps: int, seed: int, as_json: bool) -> None:
+@common_options
+def demo(out: Path, data: Path | None, steps: int, clips: int, seed: int, as_json: bool) -> None:
     """Prepare data, pre-train without labels, score against untrained and raw, and write a page.
 
-    Takes real recordings from the folder that HALPOSE_DATA names, or generates synthetic ones; it says which.
+    Takes real recordings from the folder that HALPOSE_DATA names, or generates synthetic ones; it says which. After an
+    interruption the same command goes on where it was. Nothing is written outside --out.
+
+    \b
+    Examples:
+      halpose demo
+      halpose demo --data recordings --out demo --seed 1
     """
     from halpose.demo import demo as run_demo
     from halpose.evaluate.result import table
 
-    outcome = run_demo(
-        out, data=data, steps=steps, seed=seed, watchers=(TrainingBar(),), say=lambda line: console.print(line)
-    )
-    console.print(table(outcome.results))
-    console.print(f"\nThe page: {outcome.page.absolute().as_uri()}")
-    console.print("On your own data:")
+    outcome = run_demo(out, data=data, steps=steps, clips=clips, seed=seed, watchers=(TrainingBar(),), say=remark)
+    show(table(outcome.results), as_json)
+    show(f"\nThe page: {outcome.page.absolute().as_uri()}", as_json)
+    show("On your own data:", as_json)
     for command in outcome.next_steps:
-        console.print(f"  {command}")
+        show(f"  {command}", as_json)
     if as_json:
         print_json(
             {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from halpose.cli import json_option, print_json
-from halpose.cli.console import console
+from halpose.cli import common_options, print_json
+from halpose.cli.console import console, show
 
 
 @click.command(short_help="Score a run against untrained and raw features.")
@@ -28,7 +28,7 @@ from halpose.cli.console import console
 @click.option("--best-on-test", is_flag=True, help="Also report what peeking at the test part gives (the paper does).")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
-@json_option
+@common_options
 def evaluate(
     run: Path,
     store: Path,
@@ -83,7 +83,7 @@ def evaluate(
         "run": str(run), "store": str(store), "data_set": opened.name, "steps": loaded.step,
         "results": [result.to_dict() for result in results],
     }  # fmt: skip
+    show(table(results), as_json)  # before anything that can fail: these numbers took a while
     write_json(run / f"evaluation-{opened.name}-{results[0].split}-{part}.json", content)
-    console.print(table(results))
     if as_json:
         print_json(content)

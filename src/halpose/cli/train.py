@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from halpose.cli import json_option, print_json
-from halpose.cli.console import TrainingBar, console
+from halpose.cli import INTERRUPTED, common_options, print_json
+from halpose.cli.console import TrainingBar, command, remark, show
 from halpose.config import flatten, load_recipe, override_text, recipe_about, recipe_names
 
 
@@ -23,7 +23,7 @@ from halpose.config import flatten, load_recipe, override_text, recipe_about, re
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
 @click.option("--track", multiple=True, metavar="TRACKER", help="Also log to a tracker: tensorboard.")
-@json_option
+@common_options
 def train(
     store: Path,
     recipe: str | None,
@@ -64,21 +64,22 @@ def train(
         opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers
     )
     for note in summary.notes:
-        console.print(f"note: {note}")
+        remark(f"note: {note}")
     if summary.interrupted:
-        console.print(f"stopped at step {summary.steps}; go on with: halpose train {store} --out {out} --resume")
+        go_on = command("train", store, "--out", out, "--resume")
+        remark(f"stopped at step {summary.steps}; go on with: {go_on}")
     else:
-        console.print(
-            f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {out}\n"
-            f"next: halpose evaluate {out} --on {store}"
-        )
+        show(f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {out}", as_json)
+        remark(f"next: {command('evaluate', out, '--on', store)}")
     if as_json:
         print_json(asdict(summary))
+    if summary.interrupted:
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 @click.command(short_help="List the recipes, or show one.")
 @click.argument("name", required=False)
-@json_option
+@common_options
 def recipes(name: str | None, as_json: bool) -> None:
     """List the recipes, or show every setting of one.
 
@@ -93,10 +94,10 @@ def recipes(name: str | None, as_json: bool) -> None:
             print_json({"recipes": about})
         else:
             for known, text in about.items():
-                click.echo(f"{known:30} {text}")
+                show(f"{known:30} {text}")
         return
     settings = dict(flatten(load_recipe(name).to_dict()))
     if as_json:
         print_json({"recipe": name, "settings": settings})
     else:
-        click.echo("\n".join(f"{key} = {value}" for key, value in settings.items()))
+        show("\n".join(f"{key} = {value}" for key, value in settings.items()))
