@@ -1,7 +1,7 @@
 """One training step: ours against the frame-by-frame formulation, and HaLP against MoCo.
 
     python benchmarks/step.py                 # hidden 128
-    python benchmarks/step.py --hidden 1024 --rounds 3
+    python benchmarks/step.py --hidden 1024 --rounds 2 --steps 1 --only "frame by frame" moco
 
 Both at the published sizes: batch 64, 64 frames, two people of 25 joints, queue 16384, three layers. Prediction: the
 two formulations do the same multiplications, but one frame at a time they are 64 times as many calls on matrices 64
@@ -67,7 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=5, help="steps a turn; five hold one clustering")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--only", nargs="*", help="alternatives to time (default: all)")
     chosen = parser.parse_args()
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
@@ -82,21 +84,22 @@ def main() -> None:
     sampled = replace(config, halp=replace(config.halp, estimator="sampled", warm_start=False))
     with tempfile.TemporaryDirectory() as folder:
         store = random_store(Path(folder) / "store")
-        steps = {
-            "frame by frame": trainer(store, replace(config, method="moco"), Path(folder) / "a", stepped=True),
-            "moco": trainer(store, replace(config, method="moco"), Path(folder) / "b"),
-            "halp, expected": trainer(store, config, Path(folder) / "c"),
-            "halp, sampled, cold k-means": trainer(store, sampled, Path(folder) / "d"),
+        moco = replace(config, method="moco")
+        made = {
+            "frame by frame": lambda: trainer(store, moco, Path(folder) / "a", stepped=True),
+            "moco": lambda: trainer(store, moco, Path(folder) / "b"),
+            "halp, expected": lambda: trainer(store, config, Path(folder) / "c"),
+            "halp, sampled, cold k-means": lambda: trainer(store, sampled, Path(folder) / "d"),
         }
-        # Five steps a turn, so that every turn holds one clustering.
-        calls = {name: (lambda t=t: [t.take_step() for _ in range(5)]) for name, t in steps.items()}
+        trainers = {name: make() for name, make in made.items() if not chosen.only or name in chosen.only}
+        calls = {name: (lambda t=t: [t.take_step() for _ in range(chosen.steps)]) for name, t in trainers.items()}
         seconds = in_turn(calls, chosen.rounds)
     print(f"hidden {chosen.hidden}, batch 64, 64 frames, queue 16384; {machine()}")
     for name, values in seconds.items():
-        print(f"  {name:28} {1e3 * median(values) / 5:8.1f} ms a step")
-    print(f"frame by frame / moco: {ratio(seconds, 'frame by frame', 'moco'):.2f}")
-    for name in list(steps)[2:]:
-        print(f"{name} / moco: {ratio(seconds, name, 'moco'):.3f}")
+        print(f"  {name:28} {1e3 * median(values) / chosen.steps:8.1f} ms a step")
+    for name in trainers:
+        if name != "moco" and "moco" in trainers:
+            print(f"{name} / moco: {ratio(seconds, name, 'moco'):.3f}")
 
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
