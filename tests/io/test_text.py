@@ -77,7 +77,6 @@ ROWS = [[1.5, -0.25, 3.0], [0.125, 10.0, -7.75]]
     "content",
     [
         b"1.5 -0.25 3\n0.125 10 -7.75\n",
-        b"1.5 -0.25 3\n0.125 10 -7.75",
         b"1.5 -0.25 3\r\n0.125 10 -7.75\r\n",
         b"1.5\t-0.25\t3\n0.125\t10\t-7.75\n",
         b" 1.5 -0.25 3\n 0.125 10 -7.75\n",
@@ -100,7 +99,8 @@ def test_other_separators() -> None:
     [
         (b"1 2 3\n1 2\n1 2 3\n", "line 2 has 2 numbers, not 3$"),
         (b"1 2 3\n\n\n1 2 3 4\n1 2 3\n", "line 4 has 4 numbers, not 3$"),
-        (b"1 2 3\n1 2", "line 2 has 2 numbers, not 3 .the file ends there"),
+        (b"1 2 3\n1 2", "line 2 has 2 numbers, not 3, and is the last$"),
+        (b"1 2 3\n1 2 3", "line 2 has no end"),
         (b"1 2 3\n\n1 2 x\n", "line 3: 'x' is not a number"),
     ],
 )

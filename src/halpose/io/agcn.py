@@ -32,6 +32,7 @@ def read(path: Path, layout: str | None = None) -> Iterator[Sequence]:
 
     Raises:
         FormatError: a file is damaged or missing, or they do not fit each other.
+        ConfigError: there is no layout of the given name.
     """
     data = open_array(path)
     if data.ndim != 5 or data.shape[1] not in (2, 3) or data.dtype.kind != "f":
@@ -45,7 +46,7 @@ def read(path: Path, layout: str | None = None) -> Iterator[Sequence]:
     names, labels = _labels(path, clips)
     lengths = _lengths(path, clips, frames)
     for clip in range(clips):
-        positions = people_to_missing(to_float32(data[clip].transpose(3, 1, 2, 0)).copy())
+        positions = people_to_missing(to_float32(data[clip].transpose(3, 1, 2, 0)))
         length = lengths[clip] if lengths is not None else _without_padding(positions)
         fields = name_fields(names[clip])
         yield Sequence(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from halpose.errors import FormatError
 from halpose.skeleton import Sequence
@@ -98,10 +98,12 @@ def people_to_missing(positions: Float[np.ndarray, "... v c"]) -> Float[np.ndarr
     return positions
 
 
-def to_float32(values: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
-    """Round to float32; what is too large becomes infinite, without a warning."""
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, dtype=np.float32)
+def to_float32(values: Float[np.ndarray, " ..."]) -> Float32[np.ndarray, " ..."]:
+    """A new array, rounded to float32; what is too large becomes infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.ascontiguousarray(values, dtype=np.float32)
+        # Binary files may hold signalling NaN, which would warn at every later step; arithmetic makes them quiet.
+        return rounded if values.dtype == np.float64 else rounded * np.float32(1)
 
 
 # What files that do not name their joints mean by their number, as the field uses it.

@@ -40,7 +40,10 @@ def read(path: Path, layout: str | None = None) -> Iterator[Sequence]:
     Raises:
         FormatError: it is no such file, or holds more than data. Annotations that cannot be used are refused
             after all others were given.
+        ConfigError: there is no layout of the given name.
     """
+    if layout is not None:
+        load_layout(layout)
     annotations, splits = _content(path)
     faults = []
     for index, annotation in enumerate(annotations):
@@ -94,7 +97,7 @@ def _sequence(annotation: Any, index: int, layout: str | None, splits: dict[str,
         if not isinstance(score, np.ndarray) or score.dtype.kind not in "fiu" or score.shape != keypoint.shape[:3]:
             raise _Fault(f"{name} has a keypoint_score that does not fit its keypoint array")
         score = np.clip(np.nan_to_num(to_float32(score)), 0, 1)
-    positions = _with_missing(to_float32(keypoint).copy(), score)
+    positions = _with_missing(to_float32(keypoint), score)
     if channels == 2:
         positions[..., 1] *= -1
     named = annotation.get("layout")

@@ -180,17 +180,22 @@ def to_floats(lines: Lines, words: Words) -> Float64[np.ndarray, " n"]:
 
 
 def table(text: bytes, columns: int, separator: bytes = b" ") -> Float64[np.ndarray, "rows columns"]:
-    """Read a text in which every line has the same number of numbers.
+    """Read a text in which every line has the same number of numbers, and an end.
 
     Raises:
-        NotNumbers: a line has more or fewer, or a word is not a number; the message names the line.
+        NotNumbers: a line has more or fewer, a word is not a number, or the last line may be cut off; the message
+            names the line.
     """
     lines = scan(text, separator)
+    last = lines.number(len(lines) - 1) if len(lines) else 1
     odd = np.flatnonzero(lines.words != columns)
     if len(odd):
-        line = int(odd[0])
-        ends = " (the file ends there)" if line == len(lines) - 1 else ""
-        raise NotNumbers(f"line {lines.number(line)} has {lines.words[line]} numbers, not {columns}{ends}", -1)
+        number, words = lines.number(int(odd[0])), lines.words[odd[0]]
+        raise NotNumbers(
+            f"line {number} has {words} numbers, not {columns}{', and is the last' * (number == last)}", -1
+        )
+    if not text.endswith(b"\n"):
+        raise NotNumbers(f"line {last} has no end, so that its last number may be cut off", -1)
     return to_floats(lines, all_words(lines)).reshape(-1, columns)
 
 

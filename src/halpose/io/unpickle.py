@@ -34,6 +34,9 @@ class _Name(NamedTuple):
     name: str
 
 
+_NAMED = _Name("numpy", "ndarray")
+
+
 class _Type:
     """A NumPy type while a pickle describes it."""
 
@@ -95,8 +98,14 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin-1")
 
 
-def _empty_array(*_: Any) -> _Array:
+def _empty_array(kind: Any, shape: Any, *_: Any) -> _Array:
+    if kind != _NAMED or shape != (0,):
+        raise _Refused(f"an array of shape {shape!r} without data")
     return _Array()
+
+
+def _no_bytes() -> bytes:
+    return b""
 
 
 def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
@@ -124,12 +133,13 @@ _CALLED: dict[_Name, Callable[..., Any]] = {
     _Name("numpy", "dtype"): _type,
     _Name("_codecs", "encode"): _encode,
     _Name("collections", "OrderedDict"): _dict,
+    _Name("builtins", "bytes"): _no_bytes,
+    _Name("__builtin__", "bytes"): _no_bytes,
     _Name("builtins", "set"): _list,
     _Name("builtins", "frozenset"): _list,
     _Name("__builtin__", "set"): _list,
     _Name("__builtin__", "frozenset"): _list,
 }
-_NAMED = _Name("numpy", "ndarray")
 
 
 _INSTRUCTIONS_OF_CLASSES = b"".join(
