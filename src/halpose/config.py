@@ -7,6 +7,7 @@ nearest known one. The resolved configuration is stored with every checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import types
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from halpose.errors import ConfigError
+from halpose.ranges import outside
 from halpose.toml import load_toml
 
 
@@ -352,7 +354,8 @@ def _coerce(value: Any, kind: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if kind is str and not isinstance(value, str):
@@ -364,35 +367,12 @@ def _coerce(value: Any, kind: Any, where: str) -> Any:
 
 def _check(config: Config) -> None:
     """Values that no run can have, caught before anything is read."""
-    positive = {
-        "steps": config.steps,
-        "batch_size": config.batch_size,
-        "data.frames": config.data.frames,
-        "encoder.width": config.encoder.width,
-        "encoder.layers": config.encoder.layers,
-        "encoder.segments": config.encoder.segments,
-        "contrast.embedding": config.contrast.embedding,
-        "contrast.queue": config.contrast.queue,
-        "contrast.temperature": config.contrast.temperature,
-        "halp.positives": config.halp.positives,
-        "halp.refresh": config.halp.refresh,
-        "halp.newest": config.halp.newest,
-        "distillation.neighbours": config.distillation.neighbours,
-        "distillation.student_temperature": config.distillation.student_temperature,
-        "distillation.teacher_temperature": config.distillation.teacher_temperature,
-        "log_every": config.log_every,
-        "keep": config.keep,
-        "checkpoint_every": config.checkpoint_every,
-    }
-    for key, value in positive.items():
-        if not value > 0:
-            raise ConfigError(f"{key} is {value}; it must be above zero")
+    for fault in outside(dict(flatten(config.to_dict()))):
+        raise ConfigError(fault)
     if not 0 < config.halp.hardness <= 1:
         raise ConfigError(f"halp.hardness is {config.halp.hardness}; lambda lies in (0, 1]")
-    if config.halp.prototypes < 2:
-        raise ConfigError(f"halp.prototypes is {config.halp.prototypes}; a walk needs at least 2 prototypes")
-    if not 0 <= config.contrast.momentum <= 1:
-        raise ConfigError(f"contrast.momentum is {config.contrast.momentum}; it lies in [0, 1]")
+    if not config.streams or len(set(config.streams)) < len(config.streams):
+        raise ConfigError(f"streams are {', '.join(config.streams) or 'none'}; name one or more, each once")
     low, high = config.views.crop
     if not 0 < low <= high <= 1:
         raise ConfigError(f"views.crop is {config.views.crop}; expected 0 < low <= high <= 1")
