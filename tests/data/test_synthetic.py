@@ -14,6 +14,7 @@ import pytest
 from halpose.data.catalog import DATASETS
 from halpose.data.normalise import clean
 from halpose.data.prepare import prepare
+from halpose.data.spec import SYNTHETIC_MARK
 from halpose.data.store import Store
 from halpose.data.synthetic import SyntheticSpec, clip, data_set, iterate, write_ntu, write_store
 from halpose.data.synthetic.body import PROPORTIONS
@@ -160,6 +161,39 @@ def test_actions_of_two_show_two_people_and_others_one() -> None:
         assert len(one.positions) == len(one.people) == (2 if one.label >= 49 else 1)
         assert one.extra["action"] == PERFECT.classes[one.label]
         assert np.isfinite(one.positions).all()
+
+
+@pytest.mark.parametrize("subject", [2, 11])
+def test_people_of_an_encounter_meet(subject: int) -> None:
+    def both(name: str) -> Sequence:
+        return clip(PERFECT, number_of(PERFECT, action=PERFECT.classes.index(name) + 1, subject=subject))
+
+    def apart(one: Sequence, name: str) -> np.ndarray:
+        return np.linalg.norm(joint(one, name, 0) - joint(one, name, 1), axis=-1)
+
+    def facing(one: Sequence) -> float:
+        first, second = (joint(one, "left_shoulder", m)[0] - joint(one, "right_shoulder", m)[0] for m in (0, 1))
+        return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
+
+    for name in PERFECT.classes[49:]:
+        assert (facing(both(name)) > 0.7) == (name == "pat the other on the back"), name
+        assert (facing(both(name)) < -0.7) == (name != "pat the other on the back"), name
+    shake = both("shake hands")
+    hands = [np.linalg.norm(joint(shake, a, 0) - joint(shake, b, 1), axis=-1).min()
+             for a in ("left_hand", "right_hand") for b in ("left_hand", "right_hand")]  # fmt: skip
+    assert min(hands) < 0.25 < 0.6 < apart(shake, "hip_center").min()
+    assert apart(both("hug"), "hip_center").min() < 0.5
+    towards, away = (apart(both(name), "hip_center") for name in PERFECT.classes[-2:])
+    assert towards[-1] < towards[0] - 1.0 and away[-1] > away[0] + 1.0
+
+
+def test_cameras_make_their_own_errors() -> None:
+    spec = replace(PERFECT, noise=1)
+    errors = []
+    for camera in (1, 2):
+        index = number_of(PERFECT, subject=4, action=5, camera=camera, replication=1)
+        errors.append(clip(spec, index).positions - clip(PERFECT, index).positions)
+    assert abs(np.corrcoef(errors[0].ravel(), errors[1].ravel())[0, 1]) < 0.4
 
 
 def test_bystanders_come_with_distraction() -> None:
@@ -321,12 +355,12 @@ def test_files_are_ntus_and_prepare_to_the_same_clips(tmp_path: Path) -> None:
         for field in ("label", "subject", "camera", "setup", "people", "frames"):
             assert getattr(back, field) == getattr(truth, field)
         assert back.extra["replication"] == truth.extra["replication"]
-    mark = json.loads((folder / "SYNTHETIC.json").read_text())
+    mark = json.loads((folder / SYNTHETIC_MARK).read_text())
     assert mark["synthetic"] is True and mark["classes"] == list(spec.classes)
     report = prepare(data_set(spec), folder, tmp_path / "store", workers=1)
     assert report.clips == 72 and not report.set_aside
     store = Store.open(tmp_path / "store")
-    assert "synthetic" in store.name and store.classes == spec.classes
+    assert store.name == "synthetic" and store.info()["synthetic"] is True and store.classes == spec.classes
     assert set(store.splits) >= {"x-sub", "x-view"}
 
 
@@ -360,7 +394,7 @@ def test_interrupted_writing_goes_on_and_foreign_folders_are_left_alone(tmp_path
     assert not list(folder.glob(".*"))
     with pytest.raises(DataError, match="another specification; choose another folder"):
         write_ntu(replace(spec, seed=1), folder)
-    (folder / "SYNTHETIC.json").unlink()
+    (folder / SYNTHETIC_MARK).unlink()
     with pytest.raises(DataError, match="did not generate"):
         write_ntu(spec, folder)
     with pytest.raises(DataError, match="cannot be written"):

@@ -25,7 +25,7 @@ import numpy as np
 import halpose
 from halpose.data.catalog import DATASETS
 from halpose.data.normalise import CleanClip, clean
-from halpose.data.spec import ALIGNED, DatasetSpec, FileForm
+from halpose.data.spec import ALIGNED, SYNTHETIC_MARK, DatasetSpec, FileForm
 from halpose.data.splits import SplitRule
 from halpose.data.store_files import PART_CODES
 from halpose.data.store_writer import StoreWriter
@@ -38,7 +38,6 @@ from halpose.skeleton import Sequence, load_layout
 BLOCK = 32  # clips whose frames are computed in one pass; more do not fit the processor's cache
 _CHUNK = 128  # clips that a process makes before it reports
 PEOPLE = 2
-MARK = "SYNTHETIC.json"  # lies beside generated files and says what they are
 Progress = Callable[[int], None]
 _Part = TypeVar("_Part")
 
@@ -201,7 +200,7 @@ def _statement(spec: SyntheticSpec) -> dict[str, Any]:
 
 def _mark(spec: SyntheticSpec, folder: Path) -> None:
     """Say what the folder holds; refuse one that holds anything else."""
-    mark = folder / MARK
+    mark = folder / SYNTHETIC_MARK
     wanted = {**_statement(spec), "classes": list(spec.classes)}
     if mark.exists():
         try:
