@@ -115,7 +115,7 @@ def load_checkpoint(run: Path, step: int | None = None) -> Checkpoint:
             )
         weights = load_file(path / "weights.safetensors")
         training = load_file(path / "training.safetensors")
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: damaged or incomplete ({error}); delete this directory to go on from an earlier one"
         ) from None

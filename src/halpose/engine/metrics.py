@@ -35,13 +35,22 @@ class Log:
         return row
 
 
-def keep_rows(metrics: Path, step: int) -> None:
-    """Rows after the checkpoint that is resumed from will be written again."""
+def keep_rows(metrics: Path, step: int) -> list[float]:
+    """Rows after the checkpoint that is resumed from will be written again, and damaged ones are of no use.
+
+    Returns:
+        The losses of the rows that stay.
+    """
     if not metrics.exists():
-        return
-    rows = []
-    for line in metrics.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError, KeyError):
-            if json.loads(line)["step"] <= step:
+        return []
+    rows, losses = [], []
+    for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            row = json.loads(line)
+            if row["step"] <= step:
+                losses.append(float(row["loss"]))
                 rows.append(line + "\n")
-    metrics.write_text("".join(rows), encoding="utf-8")
+    partial = metrics.with_name(f".{metrics.name}.partial")
+    partial.write_text("".join(rows), encoding="utf-8")
+    partial.replace(metrics)
+    return losses

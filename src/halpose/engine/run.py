@@ -115,7 +115,7 @@ def read_run_config(path: Path) -> tuple[dict[str, Any], Config, Shape]:
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
         shape = Shape.from_dict(about["shape"], str(file))
-        settings = about["config"]
+        settings = dict(about["config"])
     except OSError:
         raise CheckpointError(
             f"{path}: not a run directory (no config.json); expected what `halpose train … --out` made"
