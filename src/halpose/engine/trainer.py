@@ -7,7 +7,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -37,6 +37,9 @@ from halpose.methods.base import Moment
 
 # Streams of random numbers that must not disturb each other: two methods see the same views under one seed.
 _VIEWS, _METHOD, _ORDER = 1, 2, 3
+# Rows whose mean loss is a training's outcome.
+_RECENT = 5
+_TAMER = "try a lower optimizer.learning_rate, or optimizer.clip_norm=1"
 
 
 class Watcher(Protocol):
@@ -102,17 +105,20 @@ def train(
     Raises:
         ConfigError: the settings do not fit the data or each other.
         CheckpointError: `out` holds a run, or holds none to resume, or it is of other settings.
-        TrainingError: the loss is no longer finite; the last good checkpoint is kept.
+        TrainingError: the loss is no longer finite, or memory or disk are full; the last good checkpoint is kept.
     """
     config, notes = fit_config(store, config)
-    trainer = Trainer(store, config, out, resolve_device(device))
+    where = resolve_device(device)
+    with _enough_memory(out, lambda: "nothing was written"):
+        trainer = Trainer(store, config, out, where)
     if resume:
         trainer.resume()
     elif latest_step(out) is not None or (out / "config.json").exists():
         raise CheckpointError(f"{out}: there is a run here already; use --resume to go on, or another --out")
     if fork is not None and not resume:
         trainer.load(fork, ignore="terms.")
-    return replace(trainer.fit(watchers, stop_at), notes=notes)
+    with _enough_memory(out, trainer.kept):
+        return replace(trainer.fit(watchers, stop_at), notes=notes)
 
 
 def fit_config(store: Store, config: Config) -> tuple[Config, tuple[str, ...]]:
@@ -138,6 +144,21 @@ def fit_config(store: Store, config: Config) -> tuple[Config, tuple[str, ...]]:
     return config, tuple(notes)
 
 
+@contextlib.contextmanager
+def _enough_memory(out: Path, kept: Callable[[], str]) -> Iterator[None]:
+    """Say what takes less where memory runs out; torch tells it in a RuntimeError among others."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        first = str(error).partition("\n")[0]
+        raise TrainingError(
+            f"{out}: not enough memory ({first:.160}); {kept()}; "
+            "try a smaller batch_size, data.frames, contrast.queue or encoder.width"
+        ) from error
+
+
 def resolve_device(name: str) -> torch.device:
     """auto: CUDA where there is one."""
     if name == "auto":
@@ -145,9 +166,12 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:0") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"--device {name}: torch {torch.__version__} sees no CUDA device here; use --device cpu")
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:0")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        raise ConfigError(f"--device {name}: torch {torch.__version__} sees {found} here; use --device cpu")
     return device
 
 
@@ -174,41 +198,47 @@ class Trainer:
         last = min(config.steps, stop_at or config.steps)
         write_json(self.out / "config.json", self._about())
         metrics = self.out / "metrics.jsonl"
-        keep_rows(metrics, self.step)
+        recent = keep_rows(metrics, self.step)[-_RECENT:]
         for watcher in watchers:
             watcher.begin(self.step, last)
         begun, first = time.perf_counter(), self.step
-        log, recent = Log(config.batch_size), [math.nan]
+        log, stopping = Log(config.batch_size), False
         try:
             with self._signals(), metrics.open("a", encoding="utf-8") as file:
-                while self.step < last and not self.stop_requested:
+                while self.step < last and not stopping:
                     log.add(self.take_step())
-                    saves = self.step % config.checkpoint_every == 0 or self.step == last or self.stop_requested
+                    stopping = self.stop_requested  # asked once: a signal that comes later finds its step saved, too
+                    saves = self.step % config.checkpoint_every == 0 or self.step == last or stopping
                     if self.step % config.log_every == 0 or saves:
                         row = {"step": self.step, **log.row(), "learning_rate": self._rate(self.step - 1)}
                         row["seconds"] = round(time.perf_counter() - begun, 3)
                         self._check_finite(row)
                         file.write(json.dumps(row) + "\n")
                         file.flush()
-                        recent = [*recent[-4:], row["loss"]]
+                        recent = [*recent, row["loss"]][-_RECENT:]
                         for watcher in watchers:
                             watcher.row(row)
                     if saves:
                         self.save()
+        except OSError as error:
+            raise TrainingError(f"{self.out}: cannot be written ({error.strerror or error}); {self.kept()}") from error
+        except RuntimeError:
+            self._check_weights()
+            raise
         finally:
             for watcher in watchers:
                 watcher.end()
         seconds = time.perf_counter() - begun
-        losses = [loss for loss in recent if math.isfinite(loss)]
         summary = Summary(
             run=str(self.out),
             steps=self.step,
             clips_per_second=round((self.step - first) * config.batch_size / max(seconds, 1e-9), 1),
-            loss=sum(losses) / len(losses) if losses else math.nan,
+            loss=sum(recent) / len(recent) if recent else math.nan,
             seconds=round(seconds, 1),
-            interrupted=self.stop_requested,
+            interrupted=stopping and self.step < last,
         )
-        write_json(self.out / "run.json", asdict(summary) | {"finished": self.step >= config.steps})
+        if self.step > first:  # a finished run that is asked to go on keeps its outcome
+            write_json(self.out / "run.json", asdict(summary) | {"finished": self.step >= config.steps})
         return summary
 
     def take_step(self) -> dict[str, Tensor]:
@@ -297,13 +327,24 @@ class Trainer:
     def _check_finite(self, row: dict[str, float]) -> None:
         if math.isfinite(row["loss"]):
             return
-        kept = latest_step(self.out)
         raise TrainingError(
             f"{self.out}: the loss is {row['loss']} at step {self.step} "
             f"({', '.join(f'{k} {v:.3g}' for k, v in row.items() if k not in ('step', 'seconds'))}); "
-            + (f"the checkpoint of step {kept} is kept" if kept is not None else "no checkpoint was written yet")
-            + "; try a lower optimizer.learning_rate, or optimizer.clip_norm=1"
+            f"{self.kept()}; {_TAMER}"
         )
+
+    def _check_weights(self) -> None:
+        """What torch stumbles over may be a loss that diverged since the last row."""
+        for name, parameter in self.method.query_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                raise TrainingError(
+                    f"{self.out}: {name} is no longer finite at step {self.step + 1}; {self.kept()}; {_TAMER}"
+                )
+
+    def kept(self) -> str:
+        """What is left if training cannot go on."""
+        step = latest_step(self.out)
+        return f"the checkpoint of step {step} is kept" if step is not None else "no checkpoint was written yet"
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
