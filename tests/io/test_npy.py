@@ -58,6 +58,17 @@ def test_lies_are_refused(tmp_path: Path, content: bytes) -> None:
             read_archive(tmp_path / "a.npz", ("x",))
 
 
+def test_what_is_said_and_what_is_there_are_compared(tmp_path: Path) -> None:
+    content = npy(HUGE.replace("(1000000000, 1000000000)", "(3,)"), bytes(11))
+    (tmp_path / "a.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+    with pytest.raises(FormatError, match=r"says \(3,\) of float32 but holds 11 bytes"):
+        open_array(tmp_path / "a.npy")
+    with pytest.raises(FormatError, match=r"x.npy says \(3,\) but holds 11 bytes"):
+        read_archive(tmp_path / "a.npz", ("x",))
+
+
 def test_archive_holds_what_was_saved(tmp_path: Path) -> None:
     arrays = {"x": np.arange(6.0).reshape(2, 3).T, "names": np.array(["a", "bcd"]), "n": np.arange(3)}
     np.savez_compressed(tmp_path / "a.npz", **arrays)

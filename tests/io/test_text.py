@@ -60,7 +60,31 @@ def test_every_short_decimal_is_exact() -> None:
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
-    "word", ["x", "1.2.3", "--1", "1-", "-", ".", "-.", "1_000", "1,5", "0x10", "1e", "٣", "1/2", "1:2"]
+    "word",
+    [
+        "x",
+        "1.2.3",
+        "--1",
+        "1-",
+        "-",
+        ".",
+        "-.",
+        "1_000",
+        "1,5",
+        "0x10",
+        "1e",
+        "٣",
+        "1/2",
+        "1:2",
+        "x.25",
+        "/.5",
+        ":.5",
+        "-x.5",
+        "1.2x",
+        "1x.25",
+        "12.3456789.12",
+        "1.234567.1234567",
+    ],
 )
 @pytest.mark.parametrize("before", ["", "1.25 -3.5\n" * 4])
 def test_what_is_no_number_is_named_with_its_line(word: str, before: str) -> None:

@@ -144,9 +144,9 @@ HOSTILE = {
     "old instance": b"(icollections\nOrderedDict\n.",
     "persistent": b"\x80\x02U\x01aQ.",
     "extension": b"\x80\x02\x82\x01.",
-    "bytes that are not there": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"abc.",
-    "bytearray that is not there": b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"abc.",
-    "text that is not there": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 40) + b"abc.",
+    "bytes that are not there": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 33) + b"abc.",
+    "bytearray that is not there": b"\x80\x05\x96" + struct.pack("<Q", 1 << 33) + b"abc.",
+    "text that is not there": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 33) + b"abc.",
     "far memo": b"\x80\x02K\x01r\xff\xff\xff\x7fj\xff\xff\xff\x7e.",
     "endless number": b"L" + b"9" * 10_000 + b"L\n.",
     "no end": b"\x80\x04]",
@@ -156,14 +156,22 @@ HOSTILE = {
 }
 
 
+WORDS = {
+    "no array of its size": "an array of shape (5,) with 4 bytes",
+    **dict.fromkeys(("object of a class", "old instance", "persistent", "extension"), "an object of a class"),
+}
+
+
 @pytest.mark.parametrize("trick", HOSTILE)
 def test_tricks_are_refused_at_no_cost(tmp_path: Path, trick: str) -> None:
     tracemalloc.start()
     try:
-        refuse(tmp_path, HOSTILE[trick])
+        message = refuse(tmp_path, HOSTILE[trick])
         assert tracemalloc.get_traced_memory()[1] < 1 << 21
     finally:
         tracemalloc.stop()
+    expected = WORDS.get(trick, "")
+    assert expected in message
 
 
 def test_a_far_memo_alone_costs_nothing(tmp_path: Path) -> None:

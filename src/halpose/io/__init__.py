@@ -59,6 +59,8 @@ def sniff(path: str | Path) -> str:
     path = Path(path)
     if not path.is_file():
         raise refused(path, "no such file", "give the path of a recording")
+    if not path.stat().st_size:
+        raise refused(path, "the file is empty", "copy or download it again")
     fitting = [format for format in FORMATS.values() if path.suffix.lower() in format.suffixes]
     for format in fitting:
         if format.sniff(path):

@@ -123,18 +123,19 @@ def _usual_structure(lines: Lines) -> _Structure | None:
     starts = lines.starts[rest]
     lengths = lines.ends[rest] - starts
     digits = lines.buffer[starts]
-    if (
-        frames < 1
-        or lines.text[: lengths[0]] != b"%d" % frames
-        or here[0]
-        or (lengths[heads[1:]] != 1).any()
-        or (digits[heads[1:]] != here[1:] + ord("0")).any()
-        or (lengths[joint_counts] != 2).any()
-        or (digits[joint_counts] != ord("2")).any()
-        or (lines.buffer[starts[joint_counts] + 1] != ord("5")).any()
-        or rest[-1] + following[-1] != len(lines)
-        or (rest[1:] - rest[:-1] != following[:-1]).any()
-    ):
+    usual = (
+        frames > 0
+        and lines.text[: lengths[0]] == b"%d" % frames
+        and not here[0]
+        and (lengths[heads[1:]] == 1).all()
+        and digits[heads[1:]].tobytes() == (here[1:] + ord("0")).astype(np.uint8).tobytes()
+        and (lengths[joint_counts] == 2).all()
+        and digits[joint_counts].tobytes() == b"2" * len(bodies)
+        and lines.buffer[starts[joint_counts] + 1].tobytes() == b"5" * len(bodies)
+        and rest[-1] + following[-1] == len(lines)
+        and (rest[1:] - rest[:-1]).tobytes() == following[:-1].tobytes()
+    )
+    if not usual:
         return None
     return frames, rest[bodies], np.repeat(np.arange(frames), here[1:])
 

@@ -19,7 +19,7 @@ from halpose.io.decimals import LOADED, coordinates, decimals
 _NEWLINE, _RETURN = b"\n\r"
 _WINDOW = 64
 _ONE = np.uint64(1)
-_NUMBERS = 1 << 16  # converted at a time, so that a large file does not need many times its memory
+_NUMBERS = 4096  # converted at a time, see halpose.io.bits
 _FEW = 256  # so many words are sooner converted one by one than all at once
 
 
@@ -69,7 +69,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Words:
-    """Where words of a text start and end."""
+    """Where words of a text start and end; the first one starts before all others."""
 
     starts: Int[np.ndarray, " words"]
     ends: Int[np.ndarray, " words"]
@@ -168,12 +168,12 @@ def to_floats(lines: Lines, words: Words) -> Float64[np.ndarray, " n"]:
     for first in range(0, len(words) if len(lines.buffer) >= 2 * LOADED else 0, _NUMBERS):
         block = slice(first, first + _NUMBERS)
         values[block], unusual[block] = coordinates(lines.buffer, words.starts[block], words.ends[block])
-        others = first + np.flatnonzero(unusual[block])
+        others = first + unusual[block].nonzero()[0]
         if len(others) > _FEW:
             values[others], unusual[others] = decimals(lines.buffer, words.starts[others], words.ends[others])
-    if len(words) and words.ends.min() < LOADED:
+    if len(words) and words.ends[0] < LOADED:  # words are in order, so that the first ends first
         unusual |= words.ends < LOADED
-    rest = np.flatnonzero(unusual)
+    rest = unusual.nonzero()[0]
     if len(rest):
         values[rest] = _one_by_one(lines, rest, words.starts[rest].tolist(), words.ends[rest].tolist())
     return values
