@@ -90,7 +90,11 @@ class HaLP(DelayedTerm):
             loss = weighted_contrast(similarity, weight, output.negatives, self.temperature)
         else:
             loss = weighted_pull(similarity, weight, self.temperature)
-        return loss, weight.mean()
+        # Expected arcs stand for all positives toward a prototype: one for each that may be selected.
+        each = self.config.positives
+        if self.config.estimator == "expected":
+            each = len(prototypes) - (self.config.select == "others")
+        return loss, weight.sum() / (len(weight) * each)
 
     def draw(self, limit: Limits, generator: torch.Generator) -> tuple[Int[Tensor, "b g"], Float[Tensor, "b g"]]:
         """Prototypes to walk toward, and uniform numbers in (0, 1) that say how far."""
