@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -56,7 +58,8 @@ def extract(
 def run_features(run: Run, store: Store, split: str, kind: str, device: torch.device | str = "cpu") -> FeatureSet:
     """The three parts of a split as features of a run's encoder.
 
-    Kept in `RUN/features`, by everything they depend on: weights, store, clips, normalisation.
+    Kept in `RUN/features`, by everything they depend on: weights, store, clips, normalisation. Where they cannot be
+    kept, or what is kept is damaged, they are extracted again.
 
     Args:
         run: the run.
@@ -73,17 +76,26 @@ def run_features(run: Run, store: Store, split: str, kind: str, device: torch.de
     method = run.method if kind == "trained" else run.untrained(device)
     clips = store.part(split, "all")
     file = run.path / "features" / f"{_key(method, store, clips, run.config.data)}.npy"
-    if file.exists():
-        features = np.load(file, allow_pickle=False)
-    else:
+    features = _kept(file, len(clips))
+    if features is None:
         features = extract(method, store, clips, run.config.data, device)
-        file.parent.mkdir(exist_ok=True)
-        partial = file.with_suffix(".partial.npy")
-        np.save(partial, features)
-        partial.replace(file)
+        with suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            partial = file.with_suffix(".partial.npy")
+            np.save(partial, features)
+            partial.replace(file)
     row = np.full(len(store), -1)
     row[clips] = np.arange(len(clips))
     return split_features(store, split, lambda part: features[row[part]])
+
+
+def _kept(file: Path, clips: int) -> Float[np.ndarray, "n d"] | None:
+    """Features of an earlier call, if they are there and whole."""
+    with suppress(OSError, ValueError, EOFError):
+        features: np.ndarray = np.load(file, allow_pickle=False)
+        if features.ndim == 2 and len(features) == clips:
+            return features
+    return None
 
 
 def _key(method: Method, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> str:
