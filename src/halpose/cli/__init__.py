@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import sys
@@ -39,7 +40,22 @@ def common_options(command: _Command) -> _Command:
     return _json_option(debug_option(command))
 
 
-class LazyGroup(click.Group):
+class HelpfulGroup(click.Group):
+    """A group that names the nearest command where one is unknown."""
+
+    def resolve_command(
+        self, context: click.Context, words: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant."""
+        known = self.list_commands(context)
+        if words and words[0] not in known and not words[0].startswith("-"):
+            near = difflib.get_close_matches(words[0], known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise click.UsageError(f"No such command {words[0]!r}; {hint}", context)
+        return super().resolve_command(context, words)
+
+
+class LazyGroup(HelpfulGroup):
     """A group that imports a command when it is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:

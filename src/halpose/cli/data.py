@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from halpose.cli import common_options, print_json
+from halpose.cli import HelpfulGroup, common_options, debug_option, print_json
 from halpose.cli.console import bar, command, remark, show
 
 
-@click.group(short_help="List, prepare, synthesize and inspect data sets.")
+@click.group(cls=HelpfulGroup, short_help="List, prepare, synthesize and inspect data sets.")
+@debug_option
 def data() -> None:
     """Data sets: from raw files to a store that trains.
 
@@ -65,7 +66,13 @@ def list_command(name: str | None, as_json: bool) -> None:
 @click.option("--source", required=True, type=click.Path(path_type=Path), help="Folder with the files, at any depth.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Store to make.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: one per core.")
-@click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the coordinates.",
+)
 @click.option("--missing-list", type=click.Path(path_type=Path), help="Text file of clips to leave out (NTU has one).")
 @click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
 @common_options
@@ -114,10 +121,10 @@ def prepare(
 
 @data.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Store, or folder with --ntu, to make.")
-@click.option("--clips", default=720, show_default=True, type=click.IntRange(min=1))
-@click.option("--actions", type=click.Choice(["12", "60"]), default="12", show_default=True)
-@click.option("--subjects", default=40, show_default=True, type=click.IntRange(min=1))
-@click.option("--seed", default=0, show_default=True)
+@click.option("--clips", default=720, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("--actions", type=click.Choice(["12", "60"]), default="12", show_default=True, help="How many kinds.")
+@click.option("--subjects", default=40, show_default=True, type=click.IntRange(min=1), help="How many people.")
+@click.option("--seed", default=0, show_default=True, help="Another seed is another world.")
 @click.option("--noise", default=1.0, show_default=True, help="Sensor noise; 1 is about a Kinect v2.")
 @click.option("--glitches", default=1.0, show_default=True, help="Tracking faults; 1 is about NTU RGB+D.")
 @click.option("--ntu", is_flag=True, help="Write NTU RGB+D .skeleton files instead of a store.")
@@ -183,9 +190,21 @@ def info(store: Path, as_json: bool) -> None:
         return
     splits = found.pop("splits")
     for key, value in found.items():
-        said = ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        show(f"{key.replace('_', ' '):16} {said}")
+        name = key.replace("_", " ")
+        if not isinstance(value, dict) or not value:
+            show(f"{name:16} {value if value != {} else 'none'}")
+            continue
+        for inner, said in value.items():
+            show(f"{name:16} {inner} {_words(said)}")
+            name = ""
     table = Table("split", "train", "validation", "test", box=None)
     for split, parts in splits.items():
         table.add_row(split, *(str(parts[part]) for part in ("train", "validation", "test")))
     show(table)
+
+
+def _words(value: object) -> str:
+    """A value as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return str(value)

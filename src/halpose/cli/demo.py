@@ -17,7 +17,7 @@ from halpose.cli.console import TrainingBar, remark, show
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings. Default: HALPOSE_DATA.")
 @click.option("--steps", default=1500, show_default=True, type=click.IntRange(min=1), help="Training steps.")
 @click.option("--clips", default=1440, show_default=True, type=click.IntRange(min=1), help="Synthetic clips, if any.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of everything random.")
 @common_options
 def demo(out: Path, data: Path | None, steps: int, clips: int, seed: int, as_json: bool) -> None:
     """Prepare data, pre-train without labels, score against untrained and raw, and write a page.

@@ -81,7 +81,7 @@ def train(
 @click.argument("name", required=False)
 @common_options
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the recipes, or show every setting of one.
+    """List the recipes, or show every setting of one, as --set takes it.
 
     \b
     Examples:
@@ -100,4 +100,5 @@ def recipes(name: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"recipe": name, "settings": settings})
     else:
-        show("\n".join(f"{key} = {value}" for key, value in settings.items()))
+        for key, value in settings.items():
+            show(f"{key}={','.join(map(str, value)) if isinstance(value, tuple | list) else value}")
