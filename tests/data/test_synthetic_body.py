@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,10 @@ from scipy.spatial.transform import Rotation
 from halpose.data.synthetic import SyntheticSpec
 from halpose.data.synthetic.actions import actions
 from halpose.data.synthetic.body import PROPORTIONS, SEGMENTS, joints, rotation, two_bones
-from halpose.data.synthetic.channels import AT, CHANNELS, REST, Beat, K, minimum_jerk, script
+from halpose.data.synthetic.channels import AT, CHANNELS, HANDS, REST, Beat, K, Script, minimum_jerk, script
+from halpose.data.synthetic.distraction import distract
+from halpose.data.synthetic.encounters import STANDING
+from halpose.data.synthetic.performance import HABITS, Clock, Performer, draw_performer, perform
 from halpose.data.synthetic.scene import Body, stage
 from halpose.data.synthetic.spec import Take
 from halpose.errors import ConfigError
@@ -25,7 +30,7 @@ IN_THE_AIR = ("jump up", "jumping jacks", "hop on one leg")
 SPEC = SyntheticSpec(actions=60, clips=60 * 3 * 40, noise=0, glitches=0)
 
 
-def perform(label: int, subject: int = 3, spec: SyntheticSpec = SPEC) -> list[tuple[Body, np.ndarray]]:
+def performance(label: int, subject: int = 3, spec: SyntheticSpec = SPEC) -> list[tuple[Body, np.ndarray]]:
     """Bodies of a performance and their joints, each in its own frame: x left, y up from the floor, z forward."""
     bodies = stage(spec, Take(setup=1, camera=1, subject=subject, replication=1, action=label + 1))
     return [(body, move(body.channels, body.segments, body.stride)) for body in bodies]
@@ -49,7 +54,7 @@ def at_rest(frames: int = 1, **changes: float) -> np.ndarray:
 
 @pytest.mark.parametrize("label", range(60))
 def test_bones_keep_their_length_and_are_as_long_left_as_right(label: int) -> None:
-    for body, positions in perform(label):
+    for body, positions in performance(label):
         lengths = np.stack([np.linalg.norm(positions[:, c] - positions[:, p], axis=-1) for c, p in BONES])
         np.testing.assert_allclose(lengths, lengths.mean(1, keepdims=True).repeat(len(positions), 1), rtol=2e-4)
         mean = {(c, p): length for (c, p), length in zip(BONES, lengths.mean(1), strict=True)}
@@ -73,7 +78,7 @@ def test_bones_keep_their_length_and_are_as_long_left_as_right(label: int) -> No
 @pytest.mark.parametrize("label", range(60))
 def test_feet_stay_on_the_floor_and_above_it(label: int) -> None:
     name = actions(60)[label].name
-    for _, positions in perform(label):
+    for _, positions in performance(label):
         ankles = positions[:, [AT_JOINT["left_ankle"], AT_JOINT["right_ankle"]], 1]
         assert ankles.min() > 0.04
         if name not in IN_THE_AIR:
@@ -85,7 +90,7 @@ def test_feet_stay_on_the_floor_and_above_it(label: int) -> None:
 @pytest.mark.parametrize("name", IN_THE_AIR)
 def test_who_jumps_leaves_the_floor(name: str) -> None:
     label = [action.name for action in actions(60)].index(name)
-    _, positions = perform(label)[0]
+    _, positions = performance(label)[0]
     ankles = positions[:, [AT_JOINT["left_ankle"], AT_JOINT["right_ankle"]], 1]
     assert ankles.min(axis=1).max() > ankles.min() + 0.03
 
@@ -248,3 +253,62 @@ def test_no_two_actions_are_the_same_movement() -> None:
 def test_other_vocabularies_are_refused() -> None:
     with pytest.raises(ConfigError, match="actions=13: there are 12 distinct actions, or 60"):
         SyntheticSpec(actions=13)
+
+
+def ideal(left_handed: bool = False) -> Performer:
+    person = draw_performer(np.random.default_rng(0), variation=0)
+    return replace(person, left_handed=left_handed)
+
+
+def acted(script: Script, left_handed: bool = False) -> np.ndarray:
+    clock = Clock(frames=120, start=0.5, seconds=3.0, repeats=1)
+    return perform(script, ideal(left_handed), np.zeros(HABITS), clock, np.random.default_rng(1), 0, 0)
+
+
+def test_a_performance_goes_through_the_poses_of_its_script() -> None:
+    made = script((0, {"bend": 0.2}), (0.4, {"bend": 0.7, "right_hand_up": 0.3, "nod": -0.2}), (0.6, {}), (1, None))
+    posture = acted(STANDING)[0] - REST
+    frames = 30 * (0.5 + 3.0 * np.array([0.0, 0.5, 1.1]))  # before, in the held pose, after
+    np.testing.assert_allclose(acted(made)[frames.astype(int)], made.poses[[0, 1, 3]] + posture, atol=1e-9)
+    assert (acted(STANDING) == acted(STANDING)[0]).all()
+    mirrored = acted(made, left_handed=True)
+    assert mirrored[60, AT["left_hand_up"]] == pytest.approx(0.3)
+    assert mirrored[60, AT["right_hand_up"]] == pytest.approx(REST[AT["right_hand_up"]])
+
+
+def test_a_beat_repeats_at_its_rate_within_its_window() -> None:
+    beat = Beat(2.0, {"twist": (0.5, 0.0, "sine"), "rise": (-0.2, 0.0, "swing"), "left_foot_up": (0.1, 0.5, "lift")})
+    made = script((0, None), (1, None), beat=beat)
+    moved = acted(made) - acted(STANDING)
+    time = np.arange(120) / 30 - 0.5
+    inside = (time > 0.25 * 3 + 0.35) & (time < 0.85 * 3 - 0.35)
+    outside = (time < 0.25 * 3) | (time > 0.85 * 3)
+    phase = 2 * np.pi * 2.0 * (time - 0.25 * 3)
+    for channel, expected in (
+        ("twist", 0.5 * np.sin(phase)),
+        ("rise", -0.2 * (1 - np.cos(phase)) / 2),
+        ("left_foot_up", 0.1 * np.maximum(-np.sin(phase), 0)),
+    ):
+        np.testing.assert_allclose(moved[inside, AT[channel]], expected[inside], atol=1e-9)
+        assert (moved[outside, AT[channel]] == 0).all()
+    other = acted(made, left_handed=True) - acted(STANDING)
+    np.testing.assert_allclose(other[:, AT["twist"]], -moved[:, AT["twist"]], atol=1e-12)
+    np.testing.assert_allclose(other[:, AT["right_foot_up"]], moved[:, AT["left_foot_up"]], atol=1e-12)
+
+
+def test_distraction_moves_what_is_free_and_nothing_else() -> None:
+    both_busy = next(action.script for action in actions(60) if action.name == "box")
+    walking = next(action.script for action in actions(60) if action.name == "walk on the spot")
+    hands_moved, seated = [], []
+    for seed in range(80):
+        channels = np.tile(REST, (120, 1))
+        distract(channels, STANDING, 4.0, 1.0, np.random.default_rng(seed))
+        seated.append(channels[0, AT["rise"]] < -0.2)
+        hands_moved.append([np.ptp(channels[:, hand], axis=0).max() > 0.05 for hand in HANDS])
+        for one, kept in ((both_busy, [c for hand in HANDS for c in range(hand.start, hand.stop)]),
+                          (walking, [AT["rise"], AT["travel"], AT["left_foot_up"], AT["advance"]])):  # fmt: skip
+            channels = np.tile(REST, (120, 1))
+            distract(channels, one, 4.0, 1.0, np.random.default_rng(seed))
+            np.testing.assert_array_equal(channels[:, kept], np.tile(REST[kept], (120, 1)))
+    assert np.mean(hands_moved, axis=0).min() > 0.4 and np.mean(hands_moved) < 0.95
+    assert 0.08 < np.mean(seated) < 0.35
