@@ -252,10 +252,10 @@ def override_text(config: Config, assignments: tuple[str, ...]) -> Config:
     return config
 
 
-def load_recipe(name: str | Path) -> Config:
+def load_recipe(name: str | Path, above: tuple[str, ...] = ()) -> Config:
     """The configuration of a recipe, by name (`recipe_names()`) or from a TOML file.
 
-    A recipe may begin with `base = "other"`: the other recipe is read first.
+    A recipe may begin with `base = "other"`: the other recipe is read first. `above` are the recipes that led here.
     """
     path = Path(name)
     if path.suffix == ".toml":
@@ -270,8 +270,13 @@ def load_recipe(name: str | Path) -> Config:
         )
     table = {key: value for key, value in table.items() if key != "about"}
     base = table.pop("base", None)
-    start = load_recipe(base) if base else Config()
-    return override(start, table, where=f"recipe {name}")
+    if base is None:
+        return override(Config(), table, where=f"recipe {name}")
+    if not isinstance(base, str):
+        raise ConfigError(f"recipe {name}: base is {base!r}; give the name of a recipe, or a .toml file")
+    if base in (*above, str(name)):
+        raise ConfigError(f"recipe {name}: its base leads back to itself ({' -> '.join((*above, str(name), base))})")
+    return override(load_recipe(base, (*above, str(name))), table, where=f"recipe {name}")
 
 
 def recipe_about(name: str) -> str:
