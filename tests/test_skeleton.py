@@ -115,9 +115,7 @@ def test_parts_cover_each_joint_once_and_mirror_each_other(layout: Layout) -> No
 
 
 def test_limbs_share_names_so_that_layouts_can_be_mapped(layout: Layout) -> None:
-    limbs = {
-        f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee")
-    }
+    limbs = {f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee")}
     assert limbs <= set(layout.joints)
 
 

@@ -403,6 +403,8 @@ class TestNtu:
         store = Store.open(tmp_path / "store")
         assert store.info()["synthetic"] is True
         assert store.name == report.data_set == "synthetic-ntu60"
+        assert store.classes == made.classes != DATASETS["ntu60"].classes
+        assert "generated" in store.info()["provenance"]["licence"]
         assert "synthetic" in store.info()["provenance"]["data_set"]
         assert any("synthetic" in note for note in report.notes)
         one = next((tmp_path / "deep" / "files").glob("*.skeleton"))

@@ -71,6 +71,7 @@ def prepare(
         raise ConfigError(f"a store holds float32 or float16, not {dtype}")
     out = Path(os.path.abspath(out))
     found = find_source(spec, Path(source))
+    spec = found.spec
     listed = read_missing_list(Path(missing_list)) if missing_list is not None else frozenset()
     settings = Settings(
         root=str(found.root.absolute()),
@@ -91,7 +92,7 @@ def prepare(
         layout=load_layout(spec.layout),
         people=spec.people,
         channels=spec.channels,
-        name=found.name,
+        name=spec.name,
         synthetic=found.synthetic,
         classes=spec.classes,
         dtype=dtype,
@@ -109,7 +110,7 @@ def prepare(
         counts = count(spec, len(writer), assembly.codes)
         notes += deviations(spec, found, counts, listed, assembly.set_aside)
         writer.report = {
-            "data_set": found.name,
+            "data_set": spec.name,
             "format": found.format,
             "files": len(found.files),
             "clips": len(writer),
@@ -121,7 +122,7 @@ def prepare(
         }
     shutil.rmtree(partial, ignore_errors=True)
     return PrepareReport(
-        data_set=found.name,
+        data_set=spec.name,
         out=out,
         files=len(found.files),
         clips=len(writer),
@@ -166,7 +167,7 @@ def _resolve(spec: DatasetSpec, root: Path) -> tuple[dict[str, SplitRule], list[
 
 def _provenance(spec: DatasetSpec, found: Source) -> dict[str, Any]:
     return {
-        "data_set": f"synthetic recordings in the form of {spec.title}" if found.synthetic else spec.title,
+        "data_set": spec.title,
         "format": found.format,
         "files": len(found.files),
         "bytes": sum(file.size for file in found.files),

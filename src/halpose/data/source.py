@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from halpose.data.catalog import DATASETS
@@ -30,7 +31,7 @@ class Source:
     """Files to read as one data set.
 
     Attributes:
-        spec: what they are.
+        spec: what they are; of generated files, what the folder itself says of them.
         root: the folder that their paths start from.
         format: name in `halpose.io.FORMATS`.
         files: in the order in which their clips will stand in the store.
@@ -42,11 +43,6 @@ class Source:
     format: str
     files: tuple[SourceFile, ...]
     synthetic: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name for the store: that of the data set, and never without the word for generated files."""
-        return f"synthetic-{self.spec.name}" if self.synthetic and "synthetic" not in self.spec.name else self.spec.name
 
 
 def find_source(spec: DatasetSpec, folder: Path) -> Source:
@@ -63,12 +59,33 @@ def find_source(spec: DatasetSpec, folder: Path) -> Source:
         raise DataError(f"{folder}: no such folder; give the folder that holds {spec.title}: {spec.source}")
     root = folder if folder.is_dir() else folder.parent
     here = list(_walk(root)) if folder.is_dir() else [_describe(folder, folder.name)]
-    synthetic = (root / SYNTHETIC_MARK).is_file() or any(file.path.endswith(f"/{SYNTHETIC_MARK}") for file in here)
+    marks = [root / SYNTHETIC_MARK, *(root / file.path for file in here if file.path.endswith(f"/{SYNTHETIC_MARK}"))]
+    mark = next((path for path in marks if path.is_file()), None)
     for form in spec.forms:
         files = tuple(sorted(_matching(form, root, here), key=lambda file: file.path))
         if files:
-            return Source(spec, root, form.format, files, synthetic)
+            return Source(_generated(spec, mark) if mark else spec, root, form.format, files, mark is not None)
     raise DataError(_nothing_found(spec, folder, root, here))
+
+
+def _generated(spec: DatasetSpec, mark: Path) -> DatasetSpec:
+    """What generated files in a data set's form are: its form and splits, but neither its name, classes nor terms."""
+    try:
+        classes = tuple(str(name) for name in json.loads(mark.read_text(encoding="utf-8"))["classes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        classes = tuple(f"synthetic action {number + 1}" for number in range(len(spec.classes)))
+    return replace(
+        spec,
+        name=spec.name if "synthetic" in spec.name else f"synthetic-{spec.name}",
+        title=f"synthetic recordings in the form of {spec.title}",
+        classes=classes,
+        licence="none: generated, no people were recorded",
+        source="halpose data synthesize --ntu",
+        citation="none: synthetic",
+        files=None,
+        clips=None,
+        counts={},
+    )
 
 
 def _walk(root: Path) -> Iterator[SourceFile]:
