@@ -65,8 +65,8 @@ def save_checkpoint(
     Raises:
         CheckpointError: it could not be written; the earlier ones are untouched.
     """
-    folder = run / "checkpoints"
-    target = folder / f"{_PREFIX}{step:08d}"
+    target = checkpoint_path(run, step)
+    folder = target.parent
     partial = folder / f".{target.name}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -91,7 +91,7 @@ def save_checkpoint(
             + "; free some space and go on with --resume"
         ) from None
     for old in _steps(run)[:-keep]:
-        shutil.rmtree(folder / f"{_PREFIX}{old:08d}", ignore_errors=True)
+        shutil.rmtree(checkpoint_path(run, old), ignore_errors=True)
     return target
 
 
@@ -105,7 +105,7 @@ def load_checkpoint(run: Path, step: int | None = None) -> Checkpoint:
     if not steps:
         raise CheckpointError(f"{run}: no checkpoint here; expected a directory that `halpose train … --out` made")
     step = steps[-1] if step is None else step
-    path = run / "checkpoints" / f"{_PREFIX}{step:08d}"
+    path = checkpoint_path(run, step)
     try:
         about = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
         if about["version"] != VERSION:
@@ -120,6 +120,11 @@ def load_checkpoint(run: Path, step: int | None = None) -> Checkpoint:
             f"{path}: damaged or incomplete ({error}); delete this directory to go on from an earlier one"
         ) from None
     return Checkpoint(path, step, about, weights, training)
+
+
+def checkpoint_path(run: Path, step: int) -> Path:
+    """Where the checkpoint of a step is kept."""
+    return run / "checkpoints" / f"{_PREFIX}{step:08d}"
 
 
 def latest_step(run: Path) -> int | None:

@@ -11,7 +11,7 @@ import torch
 
 from halpose.config import Config
 from halpose.data.store import Store
-from halpose.engine.checkpoint import load_checkpoint
+from halpose.engine.checkpoint import checkpoint_path, latest_step, load_checkpoint
 from halpose.errors import CheckpointError
 from halpose.methods import Method, build_method
 from halpose.skeleton import Layout
@@ -84,19 +84,27 @@ class Run:
         Raises:
             CheckpointError: layout, people or channels differ.
         """
-        theirs = Shape.of_store(store)
-        for what, ours, found in (
-            ("joints", self.shape.layout.joints, theirs.layout.joints),
-            ("channels per joint", self.shape.channels, theirs.channels),
-            ("people per clip", self.shape.people, theirs.people),
-        ):
-            if ours != found:
-                name, other = self.shape.layout.name, theirs.layout.name
-                detail = f"{name}, {other}" if what == "joints" else f"{ours}, {found}"
-                raise CheckpointError(
-                    f"{self.path}: trained on another kind of store than {store.path}: {what} differ ({detail}); "
-                    "evaluate on a store of the same layout, or train on this one"
-                )
+        check_shape(self.path, self.shape, store)
+
+
+def check_shape(run: Path, shape: Shape, store: Store) -> None:
+    """Whether what a run takes as input is what a store holds; layouts of other names may have the same joints.
+
+    Raises:
+        CheckpointError: layout, people or channels differ.
+    """
+    theirs = Shape.of_store(store)
+    for what, ours, found in (
+        ("joints", shape.layout.joints, theirs.layout.joints),
+        ("channels per joint", shape.channels, theirs.channels),
+        ("people per clip", shape.people, theirs.people),
+    ):
+        if ours != found:
+            detail = f"{shape.layout.name}, {theirs.layout.name}" if what == "joints" else f"{ours}, {found}"
+            raise CheckpointError(
+                f"{run}: trained on another kind of store than {store.path}: {what} differ ({detail}); "
+                "use a store of the same layout, or train on this one"
+            )
 
 
 def fresh_method(config: Config, shape: Shape) -> Method:
@@ -121,8 +129,16 @@ def read_run_config(path: Path) -> tuple[dict[str, Any], Config, Shape]:
             f"{path}: not a run directory (no config.json); expected what `halpose train … --out` made"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{file}: damaged ({error!r})") from None
+        raise CheckpointError(f"{file}: damaged ({error!r}); {_remedy(path)}") from None
     return about, Config.from_dict(settings, str(file)), shape
+
+
+def _remedy(path: Path) -> str:
+    """A checkpoint holds everything that the file in the run directory does."""
+    step = latest_step(path)
+    if step is None:
+        return "there is no checkpoint either: train again with another --out"
+    return f"{checkpoint_path(path, step) / 'checkpoint.json'} holds the same and more: copy it there"
 
 
 def load_weights(method: Method, weights: dict[str, torch.Tensor], where: Path, ignore: str = "") -> None:

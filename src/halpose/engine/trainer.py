@@ -30,7 +30,7 @@ from halpose.engine.checkpoint import (
     write_json,
 )
 from halpose.engine.metrics import Log, keep_rows
-from halpose.engine.run import Shape, fresh_method, load_weights, read_run_config
+from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
 from halpose.methods.base import Moment
@@ -107,6 +107,9 @@ def train(
         CheckpointError: `out` holds a run, or holds none to resume, or it is of other settings.
         TrainingError: the loss is no longer finite, or memory or disk are full; the last good checkpoint is kept.
     """
+    origin = out if resume else fork
+    if origin is not None:
+        check_shape(origin, read_run_config(origin)[2], store)
     config, notes = fit_config(store, config)
     where = resolve_device(device)
     with _enough_memory(out, lambda: "nothing was written"):
