@@ -1,0 +1,153 @@
+"""What scripts rely on: names, numbers, one JSON object on the last line of stdout, and a quick, light import."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from terminal import TINY, halpose, set_words
+
+from halpose.config import load_recipe, recipe_names
+from halpose.data.catalog import DATASETS
+from halpose.data.store import Store
+from halpose.evaluate.result import wilson
+
+PAIRS = [
+    ("trained", "knn"), ("trained", "linear"), ("untrained", "knn"), ("untrained", "linear"), ("raw", "knn"),
+]  # fmt: skip
+
+
+def test_info(toy_store: Path) -> None:
+    outcome = halpose("data", "info", toy_store, "--json")
+    info = outcome.json
+    assert outcome.code == 0 and outcome.out.count("\n") == 1
+    assert (info["clips"], info["layout"], info["classes"]) == (120, "kinect20", 6)
+    assert info["splits"] == {"x-sub": {"train": 75, "validation": 15, "test": 30}}
+    parts = info["splits"]["x-sub"]
+    assert parts["train"] + parts["validation"] == len(Store.open(toy_store).part("x-sub", "official"))
+
+
+def test_train(toy_store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = set_words(*TINY, "steps=3", "seed=7", "batch_size=12")
+    outcome = halpose("train", toy_store, "--recipe", "moco", *words, "--out", out, "--json")
+    assert outcome.code == 0 and outcome.out.count("\n") == 1
+    said = outcome.json
+    assert (said["run"], said["steps"]) == (str(out), 3)
+    assert said["clips_per_second"] > 0 and math.isfinite(said["loss"])
+    config = json.loads((out / "config.json").read_text())["config"]
+    assert (config["method"], config["steps"], config["seed"], config["batch_size"]) == ("moco", 3, 7, 12)
+    assert f"next: halpose evaluate {out} --on {toy_store}" in outcome.err.splitlines()
+
+
+def test_a_finished_run_that_is_resumed_tells_its_outcome_again(run: Path, toy_store: Path) -> None:
+    before = (run / "run.json").read_text()
+    outcome = halpose("train", toy_store, "--out", run, "--resume", "--json")
+    assert outcome.json["steps"] == 4
+    assert outcome.json["loss"] == json.loads(before)["loss"]
+    assert (run / "run.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("protocols", "pairs"),
+    [
+        ((), PAIRS),
+        (("--protocol", "knn,linear,raw,untrained"), PAIRS),
+        (("--protocol", "knn,raw"), [("trained", "knn"), ("raw", "knn")]),
+        (("--protocol", "linear"), [("trained", "linear")]),
+    ],
+)
+def test_evaluate(run: Path, toy_store: Path, protocols: tuple[str, ...], pairs: list[tuple[str, str]]) -> None:
+    outcome = halpose("evaluate", run, "--on", toy_store, *protocols, "--json")
+    assert outcome.code == 0 and outcome.out.count("\n") == 1
+    results = outcome.json["results"]
+    assert [(result["features"], result["protocol"]) for result in results] == pairs
+    for result in results:
+        assert (result["split"], result["part"], result["clips"]) == ("x-sub", "test", 30)
+        hits = round(30 * result["top1"])
+        assert result["top1"] == hits / 30 == sum(row[i] for i, row in enumerate(result["confusion"])) / 30
+        assert (result["low"], result["high"]) == wilson(hits, 30)
+    assert json.loads((run / "evaluation-toy-x-sub-test.json").read_text()) == outcome.json
+
+
+def test_the_same_scores_for_people(run: Path, toy_store: Path) -> None:
+    machine = halpose("evaluate", run, "--on", toy_store, "--json")
+    people = halpose("evaluate", run, "--on", toy_store)
+    lines = [line for line in people.out.splitlines() if line.startswith("│")]
+    assert len(lines) == len(machine.json["results"])
+    for line, result in zip(lines, machine.json["results"], strict=True):
+        assert result["features"] in line and result["protocol"] in line and f"{100 * result['top1']:.1f}" in line
+    assert max(map(len, people.out.splitlines())) <= 80
+    assert "│" not in machine.out and "│" in machine.err
+
+
+def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Path, toy_store: Path, run: Path) -> None:
+    commands: list[tuple[object, ...]] = [
+        ("data", "list"),
+        ("data", "list", "nw-ucla"),
+        ("data", "info", toy_store),
+        ("data", "synthesize", "--clips", 24, "--out", tmp_path / "store"),
+        ("data", "synthesize", "--clips", 2, "--ntu", "--out", tmp_path / "ntu"),
+        ("data", "prepare", "ntu60", "--source", tmp_path / "ntu", "--out", tmp_path / "prepared"),
+        ("train", toy_store, *set_words(*TINY), "--out", tmp_path / "other"),
+        ("evaluate", run, "--on", toy_store, "--protocol", "knn"),
+        ("recipes",),
+        ("recipes", "halp"),
+    ]
+    for words in commands:
+        outcome = halpose(*words, "--json")
+        assert outcome.code == 0, outcome.err
+        assert outcome.out.count("\n") == 1 and outcome.json, words
+
+
+def test_recipes_are_named_after_data_set_and_method() -> None:
+    names = recipe_names()
+    assert {"halp", "moco", "nw-ucla-halp", "utd-mhad-moco", "ntu60-xsub-halp"} <= set(names)
+    for name in names:
+        data_set = next((known for known in DATASETS if name.startswith(f"{known}-")), None)
+        assert data_set or name.replace("_", "-").split("-")[0] in ("halp", "moco", "pull", "cmd"), name
+    said = halpose("recipes", "--json").json["recipes"]
+    assert set(said) == set(names) and all(said.values())
+    assert halpose("recipes", "nw-ucla-halp", "--json").json["settings"]["steps"] == load_recipe("nw-ucla-halp").steps
+
+
+LIGHT = """
+import sys, time
+before = time.process_time()
+import halpose
+took = time.process_time() - before
+from halpose.cli import main
+def heavy():
+    return sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules))
+found = {'import': heavy()}
+for words in %r:
+    try:
+        main(words)
+    except SystemExit as end:
+        assert not end.code, words
+    found[' '.join(words)] = heavy()
+print(took, {name: modules for name, modules in found.items() if modules}, file=sys.stderr)
+"""
+
+
+def test_import_and_help_are_quick_and_load_no_torch(toy_store: Path) -> None:
+    commands = [["--help"], ["--version"], ["recipes"], ["data", "list"], ["data", "info", str(toy_store)]]
+    for command in ("demo", "train", "evaluate", "recipes", "data", "data list", "data prepare", "data info"):
+        commands.append([*command.split(), "--help"])
+    process = subprocess.run(
+        [sys.executable, "-c", LIGHT % commands], capture_output=True, text=True, timeout=120, check=True
+    )
+    took, _, modules = process.stderr.splitlines()[-1].partition(" ")
+    assert modules == "{}"
+    assert float(took) < 0.3  # seconds of processor, whatever else the machine is doing
+
+
+def test_the_program_is_installed() -> None:
+    process = subprocess.run(
+        [Path(sys.executable).with_name("halpose"), "--version"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert process.stdout.startswith("halpose, version ")
