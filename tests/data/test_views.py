@@ -18,8 +18,8 @@ from halpose.skeleton import load_layout
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "augment.npz"
 OFF = ViewConfig(
-    crop=(1.0, 1.0), least_frames=1, shear=0, yaw=0, mirror=0, pose=0, offset=0, drift=0, noise=0, mask_joints=0,
-    mask_part=0,
+    crop=(1.0, 1.0), least_frames=1, shear=0.0, yaw=0.0, mirror=0.0, pose=0.0, offset=0.0, drift=0.0, noise=0.0, mask_joints=0.0,
+    mask_part=0.0,
 )  # fmt: skip
 
 
@@ -120,12 +120,12 @@ def test_seed_decides_and_the_two_views_of_a_clip_differ(window: Window) -> None
 def test_yaw_keeps_lengths_and_heights(window: Window) -> None:
     chosen = torch.tensor([0, 0, 3])
     plain = views.random_view(window, chosen, 16, OFF, seeded())
-    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180), seeded())
+    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180.0), seeded())
     torch.testing.assert_close(turned[..., 1], plain[..., 1])
     torch.testing.assert_close(turned.norm(dim=-1), plain.norm(dim=-1))
     assert not torch.allclose(turned[..., 0], plain[..., 0], atol=0.1)
     window.up = 2
-    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180), seeded())
+    turned = views.random_view(window, chosen, 16, replace(OFF, yaw=180.0), seeded())
     torch.testing.assert_close(turned[..., 2], plain[..., 2])
 
 

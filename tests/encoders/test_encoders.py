@@ -85,7 +85,7 @@ def test_bigru_is_torchs_bidirectional_gru() -> None:
 
 
 def test_flatten_orders_joint_channel_person() -> None:
-    x = torch.arange(2 * 2 * 3 * 4 * 3).view(2, 2, 3, 4, 3)
+    x = torch.arange(2.0 * 2 * 3 * 4 * 3).view(2, 2, 3, 4, 3)
     flat = flatten_frames(x)
     assert flat.shape == (2, 3, 24)
     for joint in range(4):

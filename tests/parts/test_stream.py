@@ -45,7 +45,7 @@ def test_starts_with_unit_keys_of_no_clip() -> None:
 
 def stream(momentum: float) -> Stream:
     torch.manual_seed(0)
-    branch = Branch(torch.nn.Linear(6, 5), build_projector(5, 0, 4))
+    branch = Branch(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 5)), build_projector(5, 0, 4))
     return Stream("joint", branch, queue(8, 4), momentum)
 
 
@@ -62,7 +62,7 @@ def test_key_moves_toward_query_by_the_momentum() -> None:
 
 def test_only_the_query_gets_a_gradient() -> None:
     pair = stream(0.9)
-    x = torch.randn(3, 6)
+    x = torch.randn(3, 1, 1, 2, 3)
     query, key = pair.encode_query(x), pair.encode_key(x)
     torch.testing.assert_close(query.norm(dim=1), torch.ones(3))
     (query * key).sum().backward()
