@@ -18,8 +18,8 @@ from halpose.skeleton import load_layout
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "augment.npz"
 OFF = ViewConfig(
-    crop=(1.0, 1.0), least_frames=1, shear=0.0, yaw=0.0, mirror=0.0, pose=0.0, offset=0.0, drift=0.0, noise=0.0, mask_joints=0.0,
-    mask_part=0.0,
+    crop=(1.0, 1.0), least_frames=1, shear=0.0, yaw=0.0, mirror=0.0, pose=0.0, offset=0.0, drift=0.0, noise=0.0,
+    mask_joints=0.0, mask_part=0.0,
 )  # fmt: skip
 
 
