@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from terminal import TINY, halpose, set_words
 
+from halpose.cli import print_json
 from halpose.config import load_recipe, recipe_names
 from halpose.data.catalog import DATASETS
 from halpose.data.store import Store
@@ -102,6 +103,11 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
         outcome = halpose(*words, "--json")
         assert outcome.code == 0, outcome.err
         assert outcome.out.count("\n") == 1 and outcome.json, words
+
+
+def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"loss": math.nan, "more": [math.inf, {"low": -math.inf}], "steps": 3})
+    assert capsys.readouterr().out == '{"loss": null, "more": [null, {"low": null}], "steps": 3}\n'
 
 
 def test_recipes_are_named_after_data_set_and_method() -> None:
