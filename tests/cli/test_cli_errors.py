@@ -121,7 +121,11 @@ def test_every_error_of_ours_is_a_message(kind: type[HalposeError], monkeypatch:
         (KeyboardInterrupt(), 130, "stopped"),
         (KeyboardInterrupt("stopped at step 3"), 130, "stopped at step 3"),
         (click.Abort(), 130, "stopped"),
-        (PermissionError(13, "Permission denied", "/locked/x"), 2, "OSError: /locked/x: Permission denied; give a place"),
+        (
+            PermissionError(13, "Permission denied", "/locked/x"),
+            2,
+            "OSError: /locked/x: Permission denied; give a place",
+        ),
         (OSError(28, "No space left on device"), 2, "OSError: No space left on device; give a place"),
         (MemoryError("Unable to allocate 3 TiB"), 2, "MemoryError: Unable to allocate 3 TiB; work on less"),
     ],
