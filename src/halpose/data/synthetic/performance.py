@@ -13,6 +13,7 @@ from halpose.data.synthetic.distraction import distract
 
 FPS = 30.0
 LONGEST = 300  # frames; NTU RGB+D's longest clips are about as long
+_ROWS = 64  # of a matrix product at a time: larger ones start BLAS threads, which cost more than they save
 HABITS = K + 3  # an offset for every channel, then log seconds, log hertz, log size of the beat
 
 _HANDS = [channel for hand in HANDS for channel in range(hand.start, hand.stop)]
@@ -175,7 +176,10 @@ def perform(
     drift = rng.standard_normal((8, K)) * (_DRIFT * (0.5 * variation))
     # Everything that adds up, in one product: the steps that each group has done, and the slow waves of standing.
     curves = np.concatenate([done.reshape(clock.frames, -1), np.cos(angle), np.sin(angle)], axis=1)
-    channels: np.ndarray = curves @ np.concatenate([steps.reshape(-1, K), drift])
+    reach = np.concatenate([steps.reshape(-1, K), drift])
+    channels = np.empty((clock.frames, K))
+    for start in range(0, clock.frames, _ROWS):
+        np.matmul(curves[start : start + _ROWS], reach, out=channels[start : start + _ROWS])
     channels += poses[0]
     _add_beat(channels, script, performer, habit[K:], clock, time, rng, variation)
     if distraction:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from halpose.skeleton import load_layout
 
@@ -97,10 +97,12 @@ def measure(positions: Float[np.ndarray, "t v 3"], identity: int, noise: float, 
     inferred &= np.abs(positions[..., 0] - positions[:, _HIP, None, 0]) < 0.13
     if noise == 0:
         return Track(identity, positions, inferred)
-    between = _between(frames)
-    draws = rng.standard_normal((frames + between.shape[1] + 1, 3 * V), dtype=np.float32)
-    noisy = np.float32(0.8) * draws[:frames]
-    noisy += between @ draws[frames:-1]
+    before, part = _between(frames)
+    draws = rng.standard_normal((frames + before[-1] + 3, 3 * V), dtype=np.float32)
+    slow = draws[frames:-1]
+    noisy = slow[before]
+    noisy += part * (slow[1:] - slow[:-1])[before]
+    noisy += np.float32(0.8) * draws[:frames]
     far = depth[:, _HIP, None] / np.float32(_JITTER_DISTANCE)
     sigma = far * far * (np.float32(noise) * JITTER)
     sigma[inferred] *= 1.8
@@ -111,10 +113,10 @@ def measure(positions: Float[np.ndarray, "t v 3"], identity: int, noise: float, 
 
 
 @lru_cache(maxsize=512)
-def _between(frames: int) -> Float[np.ndarray, "t knots"]:
-    """Weights that draw straight lines through values given at every few frames."""
-    place = np.arange(frames)[:, None] / _DRIFT_FRAMES - np.arange(frames // _DRIFT_FRAMES + 2)
-    return np.maximum(1.0 - np.abs(place), 0.0).astype(np.float32)
+def _between(frames: int) -> tuple[Int[np.ndarray, " t"], Float[np.ndarray, "t 1"]]:
+    """For each frame the last of the values given at every few frames, and how far it is on the way to the next."""
+    before, rest = np.divmod(np.arange(frames), _DRIFT_FRAMES)
+    return before, (rest[:, None] / _DRIFT_FRAMES).astype(np.float32)
 
 
 def disturb(tracks: list[Track], glitches: float, rng: np.random.Generator) -> list[Track]:
