@@ -31,6 +31,19 @@ def published_state(weights: dict[str, np.ndarray], prefix: str = "encoder.gru."
     return {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
 
 
+def published_stream(golden: dict[str, np.ndarray], modality: str) -> dict[str, torch.Tensor]:
+    """Both branches and the queue of one published stream, under our names."""
+    suffix = "" if modality == "joint" else f"_{modality}"
+    state = {"queue.keys": torch.from_numpy(golden[f"state.queue{suffix}"].T)}
+    for side, ours in (("encoder_q", "query"), ("encoder_k", "key")):
+        prefix = f"state.{side}{suffix}."
+        weights = {name.removeprefix(prefix): v for name, v in golden.items() if name.startswith(prefix)}
+        state |= {f"{ours}.encoder.{name}": value for name, value in published_state(weights).items()}
+        head = {name.removeprefix("fc."): v for name, v in weights.items() if name.startswith("fc.")}
+        state |= {f"{ours}.projector.{name}": torch.from_numpy(value) for name, value in head.items()}
+    return {f"streams.{modality}.{name}": value for name, value in state.items()}
+
+
 def golden_gru() -> tuple[GRU, dict[str, np.ndarray]]:
     golden = dict(np.load(GOLDEN))
     weights = {name.removeprefix("w."): value for name, value in golden.items() if name.startswith("w.")}

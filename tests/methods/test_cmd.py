@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_encoders import published_state
+from test_encoders import published_stream
 from torch import Tensor
 
 from halpose.config import Config, ContrastConfig, DistillationConfig, EncoderConfig, HalpConfig
@@ -37,16 +37,7 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     method = fresh_method(CONFIG, Shape(load_layout("kinect25"), 2, 3)).train()
     state = method.state_dict()
     for modality in MODALITIES:
-        suffix = "" if modality == "joint" else f"_{modality}"
-        for side, ours in (("encoder_q", "query"), ("encoder_k", "key")):
-            prefix = f"state.{side}{suffix}."
-            weights = {name.removeprefix(prefix): v for name, v in golden.items() if name.startswith(prefix)}
-            for name, value in published_state(weights).items():
-                state[f"streams.{modality}.{ours}.encoder.{name}"] = value
-            for name, value in weights.items():
-                if name.startswith("fc."):
-                    state[f"streams.{modality}.{ours}.projector.{name.removeprefix('fc.')}"] = torch.from_numpy(value)
-        state[f"streams.{modality}.queue.keys"] = torch.from_numpy(golden[f"state.queue{suffix}"].T)
+        state |= published_stream(golden, modality)
         state[f"terms.2.prototypes_{modality}"] = torch.from_numpy(golden[f"state.prototypes_{modality[0]}"])
     method.load_state_dict(state)
     draws = iter(range(3))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_encoders import published_state
+from test_encoders import published_stream
 from torch import Tensor
 
 from halpose.config import Config, ContrastConfig, EncoderConfig, HalpConfig
@@ -36,15 +36,7 @@ def moment(step: int = 0, samples: int = 10_000) -> Moment:
 def golden_method(golden: dict[str, np.ndarray]) -> Method:
     method = fresh_method(BASE, Shape(load_layout("kinect25"), 2, 3)).train()
     state = method.state_dict()
-    for side, ours in (("encoder_q", "query"), ("encoder_k", "key")):
-        prefix = f"state.{side}."
-        weights = {name.removeprefix(prefix): v for name, v in golden.items() if name.startswith(prefix)}
-        for name, value in published_state(weights).items():
-            state[f"streams.joint.{ours}.encoder.{name}"] = value
-        for name, value in weights.items():
-            if name.startswith("fc."):
-                state[f"streams.joint.{ours}.projector.{name.removeprefix('fc.')}"] = torch.from_numpy(value)
-    state["streams.joint.queue.keys"] = torch.from_numpy(golden["state.queue"].T)
+    state |= published_stream(golden, "joint")
     state["terms.1.prototypes_joint"] = torch.from_numpy(golden["state.prototypes"])
     method.load_state_dict(state)
     return method
