@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 
 from bench import machine
-from halpose.config import load_recipe
 from halpose.data.prepare import prepare
 from halpose.data.store import Store
 from halpose.data.synthetic import SyntheticSpec, write_ntu
 from halpose.engine.trainer import train
+from halpose.settings import load_recipe
 
 
 def main() -> None:

@@ -21,10 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import in_turn, machine, random_store, ratio
-from halpose.config import Config, load_recipe
+from halpose.config import Config
 from halpose.data.store import Store
 from halpose.encoders.pooling import InputNorm, flatten_frames
 from halpose.engine.trainer import Trainer, fit_config
+from halpose.settings import load_recipe
 
 
 class FrameByFrame(nn.Module):

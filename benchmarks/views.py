@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from bench import in_turn, machine, random_store, ratio
-from halpose.config import DataConfig, load_recipe
+from halpose.config import DataConfig
 from halpose.data.views import random_view
 from halpose.data.window import Window
+from halpose.settings import load_recipe
 
 BATCH, FRAMES = 64, 64
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from halpose.config import Config, known_keys, load_recipe, override, override_text, recipe_names
+from halpose.config import Config
 from halpose.errors import ConfigError
+from halpose.settings import known_keys, load_recipe, override, override_text, recipe_names
 
 
 def test_overrides_by_full_and_short_key() -> None:
@@ -42,7 +43,7 @@ def test_bad_settings_say_what_would_work(assignment: str, message: str) -> None
 
 def test_configuration_survives_json() -> None:
     config = override_text(Config(), ("views.crop=0.2,0.9", "streams=joint,bone", "seed=3"))
-    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert override(Config(), json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_unknown_key_in_a_table_names_the_file() -> None:
@@ -52,7 +53,7 @@ def test_unknown_key_in_a_table_names_the_file() -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_loads(name: str) -> None:
-    assert load_recipe(name) == Config.from_dict(load_recipe(name).to_dict())
+    assert load_recipe(name) == override(Config(), load_recipe(name).to_dict())
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -17,10 +17,11 @@ import pytest
 
 from halpose import encoders, evaluate, io, methods
 from halpose.cli import cli, main
-from halpose.config import Config, flatten, known_keys, load_recipe, override, override_text, recipe_names
+from halpose.config import Config
 from halpose.data import catalog
 from halpose.errors import ConfigError
 from halpose.evaluate.run import parse_protocols
+from halpose.settings import flatten, known_keys, load_recipe, override, override_text, recipe_names
 from halpose.skeleton import Layout, layout_names
 from halpose.toml import load_toml
 from pages import PAGES, ROOT, Block, Page, Table, code, page

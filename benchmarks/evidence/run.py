@@ -22,11 +22,12 @@ from typing import Any
 import torch
 from grid import GRIDS, Grid
 
-from halpose.config import Config, load_recipe, override_text
+from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.engine.trainer import fit_config, train
 from halpose.evaluate.run import evaluate_run
+from halpose.settings import load_recipe, override_text
 
 
 def main() -> None:

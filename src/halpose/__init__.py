@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from halpose.config import Config, load_recipe, override_text
+    from halpose.config import Config
     from halpose.data.prepare import prepare
     from halpose.data.store import Store, StoreWriter
     from halpose.engine.run import Run
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from halpose.errors import HalposeError
     from halpose.evaluate.run import evaluate_run
     from halpose.io import read
+    from halpose.settings import load_recipe, override_text
     from halpose.skeleton import Layout, Sequence, load_layout
 
 __version__ = "0.1.0"
@@ -31,8 +32,8 @@ _PUBLIC = {
     "StoreWriter": "halpose.data.store",
     "evaluate_run": "halpose.evaluate.run",
     "load_layout": "halpose.skeleton",
-    "load_recipe": "halpose.config",
-    "override_text": "halpose.config",
+    "load_recipe": "halpose.settings",
+    "override_text": "halpose.settings",
     "prepare": "halpose.data.prepare",
     "read": "halpose.io",
     "train": "halpose.engine.trainer",

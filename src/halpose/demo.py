@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from halpose.config import Config, flatten, load_recipe
+from halpose.config import Config
 from halpose.data.catalog import DATASETS
 from halpose.data.prepare import prepare
 from halpose.data.store import Store
@@ -20,6 +20,7 @@ from halpose.evaluate.result import Result
 from halpose.evaluate.run import evaluate_run
 from halpose.report.page import write_page
 from halpose.report.run_page import run_page
+from halpose.settings import flatten, load_recipe
 
 # Public sets that the demo knows what to do with, in the order of preference, each with its recipe.
 REAL_SETS = {"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp"}

@@ -12,10 +12,10 @@ import pytest
 from terminal import TINY, halpose, set_words
 
 from halpose.cli import print_json
-from halpose.config import load_recipe, recipe_names
 from halpose.data.catalog import DATASETS
 from halpose.data.store import Store
 from halpose.evaluate.result import wilson
+from halpose.settings import load_recipe, recipe_names
 
 PAIRS = [
     ("trained", "knn"), ("trained", "linear"), ("untrained", "knn"), ("untrained", "linear"), ("raw", "knn"),

@@ -11,8 +11,8 @@ import pytest
 from terminal import halpose
 
 from halpose.cli import cli
-from halpose.config import recipe_names
 from halpose.data.catalog import DATASETS
+from halpose.settings import recipe_names
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -147,7 +147,8 @@ def test_divergence_is_noticed_in_earnest(store: Store, tmp_path: Path) -> None:
 def test_signal_saves_and_exits_and_resume_goes_on(toy_store: Path, tmp_path: Path, number: int) -> None:
     run = tmp_path / "run"
     script = (
-        "import sys; from pathlib import Path; from halpose.config import Config, override;"
+        "import sys; from pathlib import Path;"
+        "from halpose.config import Config; from halpose.settings import override;"
         "from halpose.data.store import Store; from halpose.engine.trainer import train;"
         f"config = override(Config(), {replace(SMALL, steps=100_000).to_dict()!r});"
         f"summary = train(Store.open({str(toy_store)!r}), config, Path({str(run)!r}), device='cpu');"

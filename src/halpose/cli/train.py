@@ -9,7 +9,7 @@ import click
 
 from halpose.cli import INTERRUPTED, common_options, print_json
 from halpose.cli.console import TrainingBar, command, remark, show
-from halpose.config import flatten, load_recipe, override_text, recipe_about, recipe_names
+from halpose.settings import flatten, load_recipe, override_text, recipe_about, recipe_names
 
 
 @click.command(short_help="Pre-train an encoder on a store, without labels.")

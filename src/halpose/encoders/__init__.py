@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
-
 from halpose.config import EncoderConfig
+from halpose.encoders.base import Encoder
 from halpose.encoders.gru import GRU
 from halpose.encoders.transformer import Transformer
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
 
 
-def _gru(config: EncoderConfig, layout: Layout, people: int, channels: int, reverse: bool = False) -> nn.Module:
+def _gru(config: EncoderConfig, layout: Layout, people: int, channels: int, reverse: bool = False) -> Encoder:
     return GRU(
         len(layout) * channels * people,
         config.width,
@@ -28,11 +27,11 @@ def _gru(config: EncoderConfig, layout: Layout, people: int, channels: int, reve
     )
 
 
-def _bigru(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+def _bigru(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
     return _gru(config, layout, people, channels, reverse=True)
 
 
-def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
     return Transformer(
         len(layout) * channels * people,
         config.width,
@@ -46,14 +45,14 @@ def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: i
     )
 
 
-ENCODERS: dict[str, Callable[[EncoderConfig, Layout, int, int], nn.Module]] = {
+ENCODERS: dict[str, Callable[[EncoderConfig, Layout, int, int], Encoder]] = {
     "gru": _gru,
     "bigru": _bigru,
     "transformer": _transformer,
 }
 
 
-def build_encoder(config: EncoderConfig, layout: Layout, people: int, channels: int) -> nn.Module:
+def build_encoder(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
     """The encoder a configuration names; its `feature_dim` is the size of its output.
 
     Raises:

@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.encoders.base import Encoder
 from halpose.encoders.pooling import InputNorm, Pool, flatten_frames
 
 
-class GRU(nn.Module):
+class GRU(Encoder):
     """Layers of two GRUs, either both forward in time or one in each direction.
 
     Args:
@@ -46,10 +47,9 @@ class GRU(nn.Module):
         self.first = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
         self.second = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
         self.pool = Pool(pooling, segments, 2 * width)
-        self.feature_dim = self.pool.feature_dim
 
-    def forward(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n f"]:
-        """Feature of each clip."""
+    def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n t d"], Float[Tensor, "n d"]]:
+        """Both halves' outputs of the last layer at every frame, and their final states."""
         y: Tensor = self.norm(flatten_frames(x))
         final = y[:, -1]
         for first, second in zip(self.first, self.second, strict=True):
@@ -59,5 +59,4 @@ class GRU(nn.Module):
                 back = back.flip(1)
             y = torch.cat([ahead, back], dim=2)
             final = torch.cat([ahead_state[0], back_state[0]], dim=1)
-        feature: Tensor = self.pool(y, final)
-        return feature
+        return y, final

@@ -9,11 +9,12 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.encoders.base import Encoder
 from halpose.encoders.pooling import InputNorm, Pool, flatten_frames, sinusoids
 from halpose.errors import ConfigError
 
 
-class Transformer(nn.Module):
+class Transformer(Encoder):
     """Transformer encoder over tokens of `patch` frames.
 
     Args:
@@ -54,14 +55,11 @@ class Transformer(nn.Module):
         )
         self.blocks = nn.TransformerEncoder(block, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
         self.pool = Pool(pooling, segments, width)
-        self.feature_dim = self.pool.feature_dim
 
-    def forward(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n f"]:
-        """Feature of each clip."""
+    def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
+        """One vector per token."""
         y: Tensor = self.norm(flatten_frames(x))
         tokens = y.shape[1] // self.patch
         y = y[:, : tokens * self.patch].reshape(len(y), tokens, -1)
         y = self.embed(y)
-        y = self.blocks(y + sinusoids(tokens, y.shape[2], y.device))
-        feature: Tensor = self.pool(y)
-        return feature
+        return self.blocks(y + sinusoids(tokens, y.shape[2], y.device)), None

@@ -14,6 +14,7 @@ from halpose.data.store import Store
 from halpose.engine.checkpoint import checkpoint_path, latest_step, load_checkpoint
 from halpose.errors import CheckpointError
 from halpose.methods import Method, build_method
+from halpose.settings import override
 from halpose.skeleton import Layout
 
 
@@ -130,7 +131,7 @@ def read_run_config(path: Path) -> tuple[dict[str, Any], Config, Shape]:
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file}: damaged ({error!r}); {_remedy(path)}") from None
-    return about, Config.from_dict(settings, str(file)), shape
+    return about, override(Config(), settings, str(file)), shape
 
 
 def _remedy(path: Path) -> str:

@@ -193,10 +193,8 @@ def build_streams(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device).item()))
             encoder = build_encoder(config.encoder, layout, people, channels)
-            features = encoder.feature_dim
-            assert isinstance(features, int)
             contrast = config.contrast
-            branch = Branch(encoder, build_projector(features, contrast.projector_width, contrast.embedding))
+            branch = Branch(encoder, build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
         streams[modality] = Stream(modality, branch, queue, contrast.momentum)
     return streams

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from halpose.encoders.base import Encoder
+
 
 class KeyQueue(nn.Module):
     """The keys of the most recent batches, oldest overwritten first, with the clip that each came from.
@@ -50,7 +52,7 @@ class KeyQueue(nn.Module):
 class Branch(nn.Module):
     """Encoder and projector: a view in, a feature and its unit embedding out."""
 
-    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
