@@ -49,8 +49,12 @@ class ViewConfig:
     """Published views only: fraction of the joints that the jitter touches (15 of 25)."""
     yaw: float = 20.0
     """Rotation about the vertical, degrees, uniform in +- this."""
+    tilt: float = 0.0
+    """Rotation about a random axis, degrees, uniform in +- this (in 2-D, in the plane)."""
     mirror: float = 0.0
     """Probability of a left-right mirror image with the joints swapped."""
+    reverse: float = 0.0
+    """Probability that time runs backward."""
     pose: float = 1.0
     """Move the clip's mean pose toward another clip's of the batch by a fraction uniform in (0, this)."""
     offset: float = 0.15
@@ -59,6 +63,10 @@ class ViewConfig:
     """Slow drift of each joint: a sum of three cosines with this standard deviation."""
     noise: float = 0.0
     """Independent noise on every coordinate and frame, standard deviation."""
+    blur: float = 0.0
+    """Probability of a Gaussian blur over time, its standard deviation uniform between 0.1 and 2 frames."""
+    mask_axis: float = 0.0
+    """Probability that one coordinate axis of all joints is set to zero."""
     mask_joints: float = 0.15
     """Fraction of the joints that are set to zero in a masked clip."""
     mask_probability: float = 0.5
@@ -72,21 +80,23 @@ class EncoderConfig:
     """The network that turns a view into a feature."""
 
     name: str = "transformer"
-    """One of ENCODERS: gru (published, both halves forward in time), bigru, transformer."""
+    """One of ENCODERS: gru (published, both halves forward in time), bigru, lstm, stgcn, hcn, transformer (over time),
+    st_transformer (joints and time)."""
     width: int = 128
-    """Hidden size of a GRU direction, or the transformer's width."""
+    """Hidden size of a GRU direction or an LSTM, the transformers' width, or the channels of a convolutional network's
+    last stage."""
     layers: int = 2
-    """Number of layers (published GRU: 3)."""
+    """Number of layers (published GRU: 3); of stgcn blocks, of hcn the convolutions after its branches join."""
     pooling: Literal["last", "final", "mean", "segments"] = "segments"
     """How frames become one feature: last output, final hidden states, mean, or means of `segments` in order."""
     segments: int = 8
     """Number of segment means that are concatenated when pooling = segments."""
     heads: int = 4
-    """Attention heads of the transformer."""
+    """Attention heads of the transformers."""
     patch: int = 2
-    """Frames per token of the transformer."""
+    """Frames per token of the transformers."""
     dropout: float = 0.0
-    """Dropout inside the transformer."""
+    """Dropout inside the network (not in the GRUs)."""
     input_norm: bool = False
     """BatchNorm over the input channels (published GRU: true)."""
 
@@ -130,6 +140,11 @@ class HalpConfig:
     """Eq. 8 beside InfoNCE, or every hallucinated positive inside an InfoNCE with the queue's negatives."""
     anchor: Literal["key", "query"] = "key"
     """The vector that walks (paper: the key)."""
+    toward: Literal["prototypes", "query"] = "prototypes"
+    """Where to walk: to a prototype (paper), or to the query (the ablation of Sec. 4.4; t in (0, lambda), no filter)."""
+    prototypes_from: Literal["own", "carried", "direct"] = "own"
+    """With several streams: a stream's own prototypes (paper); the groups that each other stream finds, their means taken
+    in this stream's space; or the other streams' prototypes as they are."""
     select: Literal["others", "all"] = "others"
     """Prototypes to walk toward: all but the nearest (published), or all (with the nearest, t* is 0)."""
     positives: int = 100
@@ -159,6 +174,47 @@ class DistillationConfig:
 
 
 @dataclass(frozen=True)
+class CrosclrConfig:
+    """Cross-stream positives (CrosSCLR, CVPR 2021)."""
+
+    mine_after: float = 0.5
+    """Fraction of the training after which streams mine positives for each other (published: 150 of 300 epochs)."""
+    mined: int = 1
+    """Entries of the queue that a stream names as positives for another."""
+    context: bool = True
+    """Contrast the product of both streams' similarities too."""
+
+
+@dataclass(frozen=True)
+class AimclrConfig:
+    """Extreme views, and positives mined with them (AimCLR, AAAI 2022)."""
+
+    mine_after: float = 0.5
+    """Fraction of the training after which nearest neighbours count as positives (published: 150 of 300 epochs)."""
+    mined: int = 1
+    """Nearest entries of the queue that each of the three queries names as positives."""
+    drop_threshold: float = 0.7
+    """Outputs whose attention reaches this are dropped (attention lies between 0.62 and 1)."""
+    mirror: float = 0.5
+    """The extreme view has the normal view's settings but for these, which mean what they mean in `views`."""
+    tilt: float = 30.0
+    reverse: float = 0.5
+    noise: float = 0.02
+    blur: float = 0.5
+    mask_axis: float = 0.5
+
+
+@dataclass(frozen=True)
+class SktConfig:
+    """Redundancy reduction (SKT, ICME 2022; Barlow Twins, ICML 2021)."""
+
+    off_diagonal: float = 0.005
+    """Weight of the correlations between different dimensions."""
+    consistency: float = 1.0
+    """Weight of the agreement of each clip's two embeddings."""
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Optimizer and its schedule, in fractions of the training."""
 
@@ -184,7 +240,7 @@ class Config:
     method: str = "halp"
     """One of METHODS."""
     streams: tuple[str, ...] = ("joint",)
-    """Modalities that are encoded, each with its own pair of encoders."""
+    """Modalities that are encoded, each with its own branches; `joint:stgcn` gives one an encoder of its own."""
     steps: int = 2000
     """Optimizer steps; with `epochs` > 0 they follow from it."""
     epochs: float = 0.0
@@ -203,6 +259,9 @@ class Config:
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     halp: HalpConfig = field(default_factory=HalpConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    crosclr: CrosclrConfig = field(default_factory=CrosclrConfig)
+    aimclr: AimclrConfig = field(default_factory=AimclrConfig)
+    skt: SktConfig = field(default_factory=SktConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def to_dict(self) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_clip_shorter_than_the_segments_or_a_patch_still_has_a_feature() -> None
 
 def test_unknown_encoder_and_indivisible_heads_are_refused() -> None:
     layout = load_layout("kinect20")
-    with pytest.raises(ConfigError, match="'lstm'; there are: gru, bigru, transformer"):
-        build_encoder(replace(SMALL, name="lstm"), layout, 1, 3)
+    with pytest.raises(ConfigError, match="'resnet'; there are: gru, bigru, lstm, stgcn, hcn, transformer"):
+        build_encoder(replace(SMALL, name="resnet"), layout, 1, 3)
     with pytest.raises(ConfigError, match="not a multiple"):
         build_encoder(replace(SMALL, heads=3), layout, 1, 3)

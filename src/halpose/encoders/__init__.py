@@ -10,6 +10,10 @@ from collections.abc import Callable
 from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
 from halpose.encoders.gru import GRU
+from halpose.encoders.hcn import HCN
+from halpose.encoders.lstm import LSTM
+from halpose.encoders.st_transformer import SpaceTimeTransformer
+from halpose.encoders.stgcn import STGCN
 from halpose.encoders.transformer import Transformer
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
@@ -31,6 +35,44 @@ def _bigru(config: EncoderConfig, layout: Layout, people: int, channels: int) ->
     return _gru(config, layout, people, channels, reverse=True)
 
 
+def _lstm(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
+    return LSTM(
+        len(layout) * channels * people,
+        config.width,
+        config.layers,
+        config.dropout,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
+def _stgcn(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
+    return STGCN(
+        layout,
+        channels,
+        config.width,
+        config.layers,
+        config.dropout,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
+def _hcn(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
+    return HCN(
+        len(layout),
+        channels,
+        config.width,
+        config.layers,
+        config.dropout,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
 def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
     return Transformer(
         len(layout) * channels * people,
@@ -45,10 +87,30 @@ def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: i
     )
 
 
+def _st_transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
+    return SpaceTimeTransformer(
+        len(layout),
+        channels,
+        people,
+        config.width,
+        config.layers,
+        config.heads,
+        config.patch,
+        config.dropout,
+        pooling=config.pooling,
+        segments=config.segments,
+        input_norm=config.input_norm,
+    )
+
+
 ENCODERS: dict[str, Callable[[EncoderConfig, Layout, int, int], Encoder]] = {
     "gru": _gru,
     "bigru": _bigru,
+    "lstm": _lstm,
+    "stgcn": _stgcn,
+    "hcn": _hcn,
     "transformer": _transformer,
+    "st_transformer": _st_transformer,
 }
 
 

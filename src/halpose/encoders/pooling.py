@@ -46,6 +46,15 @@ def flatten_frames(x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n t vcm"]:
     return x.permute(0, 2, 3, 4, 1).reshape(x.shape[0], x.shape[2], joints * channels * people)
 
 
+def patches(x: Float[Tensor, "n t *rest"], size: int) -> Float[Tensor, "n s p *rest"]:
+    """Stretches of `size` frames; what is left at the end is dropped. A shorter clip's last frame is repeated."""
+    frames = x.shape[1]
+    if frames < size:
+        x = torch.cat([x, x[:, -1:].expand(-1, size - frames, *x.shape[2:])], dim=1)
+    whole = x.shape[1] // size
+    return x[:, : whole * size].reshape(len(x), whole, size, *x.shape[2:])
+
+
 class InputNorm(nn.Module):
     """BatchNorm over the input channels of (N, T, channels), as the published GRU begins."""
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool, flatten_frames, sinusoids
+from halpose.encoders.pooling import InputNorm, Pool, flatten_frames, patches, sinusoids
 from halpose.errors import ConfigError
 
 
@@ -59,7 +59,5 @@ class Transformer(Encoder):
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """One vector per token."""
         y: Tensor = self.norm(flatten_frames(x))
-        tokens = y.shape[1] // self.patch
-        y = y[:, : tokens * self.patch].reshape(len(y), tokens, -1)
-        y = self.embed(y)
-        return self.blocks(y + sinusoids(tokens, y.shape[2], y.device)), None
+        y = self.embed(patches(y, self.patch).flatten(2))
+        return self.blocks(y + sinusoids(y.shape[1], y.shape[2], y.device)), None
