@@ -139,9 +139,27 @@ def test_segments_keep_order_that_mean_loses(name: str) -> None:
     assert moved.abs().amax(2).min() > 1e-4
 
 
-def test_clip_shorter_than_the_segments_or_a_patch_still_has_a_feature() -> None:
-    encoder = build_encoder(replace(SMALL, segments=8, patch=2), load_layout("kinect20"), 1, 3)
-    assert encoder(torch.randn(2, 1, 4, 20, 3)).isfinite().all()
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("frames", [1, 3, 4])
+def test_clip_shorter_than_a_segment_a_patch_or_a_kernel_still_has_a_feature(name: str, frames: int) -> None:
+    layout = load_layout("coco17")
+    encoder = build_encoder(replace(SMALL, name=name, segments=8, patch=4, layers=3), layout, 2, 2)
+    x = torch.randn(3, 2, frames, 17, 2)
+    x[:, 1] = 0  # nobody there
+    feature = encoder(x)
+    assert feature.shape == (3, encoder.feature_dim) and feature.isfinite().all()
+    assert encoder(torch.zeros_like(x)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_input_is_left_alone_and_normalising_it_forgets_its_unit(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(replace(SMALL, name=name, input_norm=True), load_layout("kinect20"), 2, 3)
+    x = torch.randn(4, 2, 12, 20, 3)
+    kept = x.clone()
+    feature = encoder(x)
+    assert torch.equal(x, kept)
+    torch.testing.assert_close(encoder(100 * x), feature, atol=1e-3, rtol=1e-3)
 
 
 def test_unknown_encoder_and_indivisible_heads_are_refused() -> None:

@@ -70,10 +70,10 @@ class HCN(Encoder):
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """One vector per time step of the last map, a quarter of the frames; the largest among the people."""
         clips, people, frames, joints, channels = x.shape
-        moved = motion(x).reshape(clips * people, frames, joints, channels).permute(0, 3, 1, 2)
         y = self.norm(x.reshape(clips * people, frames, joints * channels))
-        y = y.view(clips * people, frames, joints, channels).permute(0, 3, 1, 2)
-        y = self.joined(torch.cat([self.position(y), self.motion(moved)], dim=1))
+        y = y.view(clips * people, 1, frames, joints, channels)
+        y = torch.cat([self.position(_image(y)), self.motion(_image(motion(y)))], dim=1)
+        y = self.joined(y)
         y = self.last(self.dropout(y.permute(0, 2, 1, 3).flatten(2)))
         return y.view(clips, people, y.shape[1], y.shape[2]).amax(1), None
 
@@ -84,6 +84,11 @@ class JointsAsChannels(nn.Module):
     def forward(self, x: Float[Tensor, "b d t v"]) -> Float[Tensor, "b v t d"]:
         """Swap the two."""
         return x.transpose(1, 3).contiguous()
+
+
+def _image(x: Float[Tensor, "b 1 t v c"]) -> Float[Tensor, "b c t v"]:
+    """One person's clip with its coordinates as channels."""
+    return x.squeeze(1).permute(0, 3, 1, 2)
 
 
 def _branch(joints: int, channels: int, eighth: int, quarter: int) -> nn.Sequential:

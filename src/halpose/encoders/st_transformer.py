@@ -106,7 +106,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Float[Tensor, "a b l d"]) -> Float[Tensor, "a b l d"]:
         """Every token's mixture of all tokens."""
-        query, key, value = self.mix(x).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        # Four axes: torch's fused attention on a GPU takes no other shape.
+        mixture = self.mix(x).reshape(-1, x.shape[2], 3, self.heads, x.shape[3] // self.heads)
+        query, key, value = mixture.permute(2, 0, 3, 1, 4)
         found = nn.functional.scaled_dot_product_attention(query, key, value)
-        mixed: Tensor = self.out(found.transpose(2, 3).flatten(3))
+        mixed: Tensor = self.out(found.transpose(1, 2).reshape(x.shape))
         return mixed
