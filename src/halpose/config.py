@@ -195,13 +195,13 @@ class AimclrConfig:
     """Nearest entries of the queue that each of the three queries names as positives."""
     drop_threshold: float = 0.7
     """Outputs whose attention reaches this are dropped (attention lies between 0.62 and 1)."""
-    mirror: float = 0.5
-    """The extreme view has the normal view's settings but for these, which mean what they mean in `views`."""
-    tilt: float = 30.0
-    reverse: float = 0.5
-    noise: float = 0.02
-    blur: float = 0.5
-    mask_axis: float = 0.5
+    extreme_mirror: float = 0.5
+    """The extreme view has the normal view's settings but for these, which mean what their namesakes in `views` do."""
+    extreme_tilt: float = 30.0
+    extreme_reverse: float = 0.5
+    extreme_noise: float = 0.02
+    extreme_blur: float = 0.5
+    extreme_mask_axis: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Sizes: B clips, K negatives, G positives per clip, N prototypes, D dimensions.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -80,3 +80,75 @@ def neighbour_distillation(
     target = torch.softmax(nearest.values / teacher_temperature, dim=1)
     found = torch.log_softmax(student.gather(1, nearest.indices) / student_temperature, dim=1)
     return torch.nn.functional.kl_div(found, target, reduction="batchmean")
+
+
+def mined_contrast(
+    logits: Float[Tensor, "b k"], is_positive: Bool[Tensor, "b k"], temperature: float
+) -> Float[Tensor, ""]:
+    """InfoNCE with several positives in one row: minus the mean log probability of a row's positives.
+
+    CrosSCLR and AimCLR print the logarithm of the positives' summed probability (CrosSCLR Eq. 6, AimCLR Eq. 9); both
+    published codes take the mean of their logarithms instead, which no single easy positive can satisfy, and so does
+    this.
+
+    Args:
+        logits: similarities to everything, the own key among them; -inf leaves an entry out (it is no positive then).
+        is_positive: at least one in each row.
+        temperature: tau.
+    """
+    log_probability = torch.log_softmax(logits / temperature, dim=1)
+    counted = is_positive & log_probability.isfinite()
+    total = torch.where(counted, log_probability, 0.0).sum(1)
+    return -(total / counted.sum(1)).mean()
+
+
+def distribution_divergence(
+    query: Float[Tensor, "b k"], reference: Float[Tensor, "b k"], temperature: float
+) -> Float[Tensor, ""]:
+    """Whom an extreme view finds near shall be whom the normal view finds near (D3M, AimCLR Eqs. 6 to 8).
+
+    Cross-entropy of the query's distribution over key and queue against the reference's, which gets no gradient.
+
+    Args:
+        query: similarities of the extreme view to the own key and the queue; -inf leaves an entry out.
+        reference: the same of the normal view, with the same entries left out.
+        temperature: tau.
+
+    Reference: Guo et al., Contrastive Learning from Extremely Augmented Skeleton Sequences for Self-supervised Action
+    Recognition, AAAI 2022.
+    """
+    target = torch.softmax(reference.detach() / temperature, dim=1)
+    found = torch.log_softmax(query / temperature, dim=1)
+    return -(target * torch.where(target > 0, found, 0.0)).sum(1).mean()
+
+
+def redundancy_reduction(
+    first: Float[Tensor, "n d"], second: Float[Tensor, "n d"], off_diagonal: float
+) -> Float[Tensor, ""]:
+    """Barlow Twins Eq. 1: the cross-correlation of both views' dimensions shall be the identity.
+
+    Divided by D, so that its size is that of a contrastive term and does not grow with the embedding.
+
+    Args:
+        first: projections of one view of each clip, of any length.
+        second: those of the other view.
+        off_diagonal: weight of the squared correlations between different dimensions (published 0.005).
+
+    Reference: Zbontar et al., Barlow Twins: Self-Supervised Learning via Redundancy Reduction, ICML 2021.
+    """
+    a, b = ((x - x.mean(0)) / x.std(0, correction=0).clamp_min(1e-6) for x in (first, second))
+    correlation = a.T @ b / len(a)
+    on = (1 - correlation.diagonal()).square().sum()
+    off = correlation.square().sum() - correlation.diagonal().square().sum()
+    return (on + off_diagonal * off) / correlation.shape[0]
+
+
+def instance_consistency(positive: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Both views of one clip shall point the same way: 1 - cosine, averaged (SKT's instance-level term).
+
+    Args:
+        positive: cosine of both views' embeddings.
+
+    Reference: Zhang, Hou and Zhang, Skeletal Twins, ICME 2022.
+    """
+    return (1 - positive).mean()

@@ -142,6 +142,55 @@ def test_mirror_twice_is_nothing_and_swaps_hands(window: Window) -> None:
     assert torch.equal(views.mirrored(planes, window, torch.tensor([False])), planes)
 
 
+def test_tilt_is_a_rotation_about_many_axes_and_keeps_lengths(window: Window) -> None:
+    chosen = torch.tensor([0] * 64)
+    plain = views.random_view(window, chosen, 16, OFF, seeded())
+    tilted = views.random_view(window, chosen, 16, replace(OFF, tilt=40.0), seeded(2))
+    torch.testing.assert_close(tilted.norm(dim=-1), plain.norm(dim=-1))
+    matrices = views.tilt_matrix(500, 3, 40.0, seeded(3), torch.device("cpu"))
+    torch.testing.assert_close(torch.linalg.det(matrices), torch.ones(500))
+    angle = torch.rad2deg(torch.acos(((matrices.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1)))
+    assert 35 < angle.max() < 40.001 and angle.min() < 3
+    # Every coordinate axis moves in some clip and stays nearly where it is in another.
+    own = matrices.diagonal(dim1=1, dim2=2)
+    assert (own.amin(0) < 0.85).all() and (own.amax(0) > 0.999).all()
+
+
+def test_reversal_runs_time_backward_in_the_asked_share(window: Window) -> None:
+    chosen = torch.tensor([0] * 400)
+    plain = views.random_view(window, chosen, 16, OFF, seeded())
+    turned = views.random_view(window, chosen, 16, replace(OFF, reverse=0.3), seeded(1))
+    is_turned = (turned == plain.flip(2)).flatten(1).all(1)
+    assert (is_turned | (turned == plain).flatten(1).all(1)).all()
+    assert is_turned.double().mean().item() == pytest.approx(0.3, abs=0.07)
+
+
+def test_blur_smooths_keeps_constants_and_is_a_gaussian() -> None:
+    x = torch.zeros(200, 3, 31, 1, 2)
+    x[:, :, 15] = 1.0
+    y = views.blurred(x, 1.0, seeded())
+    weight = y[:, 0, :, 0, 0]
+    # Logarithms of neighbouring weights of a Gaussian fall by odd multiples of 1 / (2 sigma^2).
+    first, second = (weight[:, 15] / weight[:, 16]).log(), (weight[:, 16] / weight[:, 17]).log()
+    wide = weight[:, 17] > 1e-12
+    assert wide.sum() > 100
+    torch.testing.assert_close(second[wide], 3 * first[wide], rtol=1e-3, atol=1e-3)
+    assert (weight[:, 23:] == 0).all() and (weight[:, 8] >= 0).all()
+    steady = torch.full((5, 3, 9, 1, 2), 2.5)
+    torch.testing.assert_close(views.blurred(steady, 1.0, seeded()), steady)
+    changed = (views.blurred(x, 0.25, seeded()) != x).flatten(1).any(1).double().mean().item()
+    assert changed == pytest.approx(0.25, abs=0.1)
+
+
+def test_axis_mask_zeroes_one_axis_of_all_joints(window: Window) -> None:
+    chosen = torch.tensor([0] * 300)
+    masked = views.random_view(window, chosen, 8, replace(OFF, mask_axis=0.5), seeded())
+    gone = (masked == 0).flatten(1, 3).all(1)
+    assert gone.sum(1).max() == 1
+    assert gone.any(1).double().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert (gone.sum(0) > 30).all()
+
+
 def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
     chosen = torch.tensor([0, 2, 3])
     plain = views.random_view(window, chosen, 16, OFF, seeded())
@@ -176,7 +225,8 @@ def test_missing_person_and_joint_stay_zero_under_every_augmentation() -> None:
     positions[:, 1] = np.nan
     positions[:40, 0, 7] = np.nan
     window = window_of(positions, [40, 40])
-    for config in (ViewConfig(noise=0.1, mirror=0.0, mask_part=0.2), ViewConfig(published=True)):
+    strong = ViewConfig(noise=0.1, mirror=0.0, mask_part=0.2, tilt=30.0, reverse=0.5, blur=1.0, mask_axis=0.3)
+    for config in (strong, ViewConfig(published=True)):
         view = views.random_view(window, torch.tensor([0, 1] * 8), 16, config, seeded())
         assert view.isfinite().all()
         assert (view[:, 1] == 0).all()
@@ -189,7 +239,7 @@ def test_missing_person_and_joint_stay_zero_under_every_augmentation() -> None:
 def test_two_dimensions_and_one_frame_clips(channels: int, published: bool) -> None:
     rng = np.random.default_rng(0)
     window = window_of(rng.normal(size=(12, 1, 20, channels)), [1, 11])
-    config = ViewConfig(published=published, mirror=0.5, noise=0.1)
+    config = ViewConfig(published=published, mirror=0.5, noise=0.1, tilt=30.0, reverse=0.5, blur=1.0, mask_axis=0.5)
     view = views.random_view(window, torch.tensor([0, 1, 0]), 16, config, seeded())
     assert view.shape == (3, 1, 16, 20, channels) and view.isfinite().all()
 

@@ -52,7 +52,9 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream in method.stream_table().values():
         stream.move_key()
     views = [torch.from_numpy(golden[name]).permute(0, 4, 2, 3, 1) for name in ("x_query", "x_key")]
-    output = method(*views, torch.arange(6), Moment(0, 10, 10_000, torch.Generator()))
+    output = method(
+        dict(zip(("query", "key"), views, strict=True)), torch.arange(6), Moment(0, 10, 10_000, torch.Generator())
+    )
     for modality in MODALITIES:
         expected = float(golden[f"loss_infonce_{modality}"])
         assert output.values[f"infonce.{modality}"].item() == pytest.approx(expected, rel=1e-5)

@@ -64,7 +64,7 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     views = [torch.from_numpy(golden[name]).permute(0, 4, 2, 3, 1) for name in ("x_query", "x_key")]
     streams = method.stream_table()
     streams["joint"].move_key()  # the published step begins with it, ours ends with it
-    output = method(*views, torch.arange(6), moment())
+    output = method(dict(zip(("query", "key"), views, strict=True)), torch.arange(6), moment())
     assert output.values["infonce"].item() == pytest.approx(float(golden["loss_infonce"]), rel=1e-5)
     assert output.values["halp"].item() == pytest.approx(float(golden["loss_halp"]), rel=1e-5)
     assert output.loss.item() == pytest.approx(float(golden["loss_total"]), rel=1e-4)
@@ -212,7 +212,7 @@ def test_prototypes_are_ready_when_the_term_begins_and_refreshed_after() -> None
         at = Moment(step, 10, step * 16, generator)
         x = torch.randn(2, 16, 1, 8, 20, 3, generator=generator)
         before = halp.of_stream("joint").clone()
-        output = method(x[0], x[1], torch.arange(16), at)
+        output = method({"query": x[0], "key": x[1]}, torch.arange(16), at)
         assert ("halp" in output.values) == (step >= 2)
         method.after_step(output, torch.arange(16), at)
         if not torch.equal(before, halp.of_stream("joint")):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from halpose.parts.stream import Branch, KeyQueue, Stream, build_projector
+from halpose.encoders.base import Encoder
+from halpose.encoders.pooling import Pool
+from halpose.errors import ConfigError
+from halpose.losses import info_nce
+from halpose.parts.queue import KeyQueue
+from halpose.parts.stream import Branch, MomentumStream, SiameseStream, build_projector, parse_stream
 
 
 def queue(size: int, dim: int = 12) -> KeyQueue:
@@ -43,10 +50,25 @@ def test_starts_with_unit_keys_of_no_clip() -> None:
     assert set(ring.state_dict()) == {"keys", "clips", "cursor", "seen"}
 
 
-def stream(momentum: float) -> Stream:
+class Flat(Encoder):
+    """The smallest encoder: a linear map of everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(6, 5)
+        self.pool = Pool("mean", 1, 5)
+
+    def outputs(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.linear(x.flatten(1))[:, None], None
+
+
+def branch() -> Branch:
     torch.manual_seed(0)
-    branch = Branch(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 5)), build_projector(5, 0, 4))
-    return Stream("joint", branch, queue(8, 4), momentum)
+    return Branch(Flat(), build_projector(5, 0, 4))
+
+
+def stream(momentum: float) -> MomentumStream:
+    return MomentumStream("joint", branch(), queue(8, 4), momentum)
 
 
 def test_key_moves_toward_query_by_the_momentum() -> None:
@@ -63,7 +85,7 @@ def test_key_moves_toward_query_by_the_momentum() -> None:
 def test_only_the_query_gets_a_gradient() -> None:
     pair = stream(0.9)
     x = torch.randn(3, 1, 1, 2, 3)
-    query, key = pair.encode_query(x), pair.encode_key(x)
+    query, key = pair.query(x), pair.encode_key(x)
     torch.testing.assert_close(query.norm(dim=1), torch.ones(3))
     (query * key).sum().backward()
     assert all(parameter.grad is not None for parameter in pair.query.parameters())
@@ -75,3 +97,43 @@ def test_projector_width(width: int) -> None:
     projector = build_projector(5, width, 3)
     assert projector[0].out_features == (width or 5)
     assert projector(torch.randn(2, 5)).shape == (2, 3)
+
+
+def test_siamese_with_info_nce_is_nt_xent() -> None:
+    pair = SiameseStream("joint", branch(), queue(8, 4)).double()
+    x, y = torch.randn(2, 3, 1, 1, 2, 3, dtype=torch.float64)
+    output = pair(x, y, torch.arange(3))
+    loss = info_nce(output.positive, output.negatives, 0.5)
+    z = torch.cat([pair.query(x), pair.query(y)]).tolist()
+    slow = 0.0
+    for i in range(6):
+        products = [math.exp(sum(a * b for a, b in zip(z[i], z[j], strict=True)) / 0.5) for j in range(6)]
+        slow -= math.log(products[(i + 3) % 6] / sum(p for j, p in enumerate(products) if j != i)) / 6
+    assert loss.item() == pytest.approx(slow, rel=1e-12)
+
+
+def test_both_siamese_views_get_a_gradient_and_the_queue_takes_both() -> None:
+    pair = SiameseStream("joint", branch(), queue(8, 4))
+    assert not any(name.startswith("key.") for name, _ in pair.named_parameters())
+    x, y = torch.randn(2, 3, 1, 1, 2, 3)
+    y.requires_grad_()
+    output = pair(x, y, torch.arange(3))
+    output.positive.sum().backward()
+    assert y.grad is not None and y.grad.abs().min() > 0
+    pair.after_step(output.key.detach(), torch.arange(3))
+    assert sorted(pair.queue.clips.tolist()) == [-1, -1, 0, 0, 1, 1, 2, 2]
+    torch.testing.assert_close(pair.queue.newest(3).flip(0), output.key[3:].detach())
+
+
+def test_two_views_of_one_clip_in_a_batch_are_no_negatives_of_each_other() -> None:
+    pair = SiameseStream("joint", branch(), queue(8, 4))
+    output = pair(*torch.randn(2, 3, 1, 1, 2, 3), torch.tensor([4, 5, 4]))
+    assert output.own is not None
+    assert output.own[0].tolist() == [True, False, True, True, False, True]
+
+
+def test_stream_names() -> None:
+    assert parse_stream("bone") == ("bone", "")
+    assert parse_stream("joint:stgcn") == ("joint", "stgcn")
+    with pytest.raises(ConfigError, match="'angle' is no modality"):
+        parse_stream("angle:gru")

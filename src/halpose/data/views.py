@@ -5,7 +5,7 @@
 was missing in the recording (NaN) is zero in the view.
 
 Reference: HaLP (CVPR 2023) Sec. 4.2; ISC: Thoker et al., Skeleton-contrastive 3D Action Representation Learning, ACM MM
-2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, joint mask).
+2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, reversal, noise, blur, masks); AimCLR: Guo et al., AAAI 2022.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from halpose.config import ViewConfig
 from halpose.data.window import Window, batch_axes
 
 _EVALUATION_SHARE = 0.95  # of the frames, from the middle (published)
+_BLUR_REACH = 7  # frames to either side
 
 
 def random_view(
@@ -77,14 +78,19 @@ def published_view(
 def composed_view(
     window: Window, chosen: Int[Tensor, " b"], frames: int, config: ViewConfig, generator: torch.Generator
 ) -> Float[Tensor, "b m t v c"]:
-    """Crop; rotation, shear and mirror; other mean pose, offsets and drift; noise; masked joints and parts."""
+    """Crop; rotation, shear, mirror and reversal; other mean pose, offsets and drift; noise and blur; masks."""
     start, length = random_crop(window.lengths[chosen], config, generator)
     batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
     linear = rotation_matrix(batch, channels, window.up, config.yaw, generator, device)
     linear = shear_matrix(batch, channels, config.shear, generator, device) @ linear
+    if config.tilt:
+        linear = tilt_matrix(batch, channels, config.tilt, generator, device) @ linear
     x = mapped(window.sample(chosen, start, length, frames), linear)
     if config.mirror:
         x = mirrored(x, window, chance(batch, config.mirror, generator, device))
+    if config.reverse:
+        happens = chance(batch, config.reverse, generator, device)
+        x = torch.where(happens[:, None, None, None, None], x.flip(2), x)
     if config.pose:
         x = x + pose_shift(x, config.pose, generator)
     if config.offset:
@@ -95,6 +101,14 @@ def composed_view(
     if config.noise:
         x = x + config.noise * torch.randn(x.shape, generator=generator, device=device)
     x = x.nan_to_num(0.0)
+    if config.blur:
+        x = blurred(x, config.blur, generator)
+    if config.mask_axis:
+        axis = torch.randint(channels, (batch, 1), generator=generator, device=device)
+        masked = (axis == torch.arange(channels, device=device)) & chance(
+            batch, config.mask_axis, generator, device
+        ).unsqueeze(1)
+        x = x.masked_fill(masked[:, :, None, None, None], 0.0)
     if config.mask_joints:
         masked = some_joints(batch, joints, round(config.mask_joints * joints), generator, device)
         masked = masked & chance(batch, config.mask_probability, generator, device)[:, None]
@@ -142,6 +156,19 @@ def rotation_matrix(
     return matrix
 
 
+def tilt_matrix(
+    batch: int, channels: int, degrees: float, generator: torch.Generator, device: torch.device
+) -> Float[Tensor, "b c c"]:
+    """Rotations about a random axis each, uniform in +- degrees (Rodrigues' formula); in 2-D, in the plane."""
+    if channels == 2:
+        return rotation_matrix(batch, channels, 1, degrees, generator, device)
+    axis = torch.nn.functional.normalize(torch.randn((batch, 3), generator=generator, device=device), dim=1)
+    angle = uniform((batch, 1, 1), math.radians(degrees), generator, device)
+    eye = torch.eye(3, device=device)
+    cross = torch.linalg.cross(axis[:, None].expand(-1, 3, -1), eye.expand(batch, -1, -1), dim=2)
+    return eye + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+
+
 def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b c t m v"]:
     """Left-right mirror image: x changes sign and left joints take the place of right ones."""
     partner = torch.tensor(window.layout.mirror, device=x.device)
@@ -165,6 +192,21 @@ def drift(x: Float[Tensor, "b c t m v"], deviation: float, generator: torch.Gene
     waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device) * time[:, None])
     size = torch.randn((batch, channels, 3, people * joints), generator=generator, device=x.device)
     return (deviation * waves @ size).view_as(x)
+
+
+def blurred(x: Float[Tensor, "b c t m v"], probability: float, generator: torch.Generator) -> Float[Tensor, "b c t m v"]:
+    """Some clips smoothed over time by a Gaussian of 15 taps, its deviation uniform in (0.1, 2) frames.
+
+    The weights sum to one at every frame, ends included (AimCLR's and AS-CAL's published kernels are not normalised).
+    """
+    batch, frames = x.shape[0], x.shape[2]
+    deviation = 0.1 + 1.9 * torch.rand((batch, 1, 1), generator=generator, device=x.device)
+    happens = chance(batch, probability, generator, x.device)[:, None, None]
+    time = torch.arange(frames, device=x.device)
+    apart = (time[:, None] - time).abs()
+    weight = torch.exp(-0.5 * (apart / deviation).square()) * (apart <= _BLUR_REACH)
+    weight = torch.where(happens, weight / weight.sum(2, keepdim=True), torch.eye(frames, device=x.device))
+    return (weight[:, None] @ x.flatten(3)).view_as(x)
 
 
 def some_joints(

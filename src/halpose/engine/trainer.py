@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 import halpose
-from halpose.config import Config
+from halpose.config import Config, ViewConfig
 from halpose.data.store import Store
 from halpose.data.views import random_view
 from halpose.data.window import Window, resolve_data
@@ -248,13 +248,12 @@ class Trainer:
         """One batch: two views, forward, backward, optimizer, then the method's own state."""
         chosen = self.batch(self.step)
         moment = Moment(self.step, self.config.steps, self.step * self.config.batch_size, self.method_generator)
-        views = random_view(
-            self.window, chosen.repeat(2), self.config.data.frames, self.config.views, self.view_generator
-        )
-        query_view, key_view = views.chunk(2)
+        query_view, key_view = self._view(chosen.repeat(2), self.config.views).chunk(2)
+        views = {"query": query_view, "key": key_view}
+        views |= {name: self._view(chosen, settings) for name, settings in self.method.further_views().items()}
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.step)
-        output = self.method(query_view, key_view, chosen, moment)
+        output = self.method(views, chosen, moment)
         self.optimizer.zero_grad(set_to_none=True)
         output.loss.backward()
         if self.config.optimizer.clip_norm:
@@ -265,6 +264,9 @@ class Trainer:
         self.step += 1
         values: dict[str, Tensor] = output.values
         return values
+
+    def _view(self, chosen: Tensor, settings: ViewConfig) -> Tensor:
+        return random_view(self.window, chosen, self.config.data.frames, settings, self.view_generator)
 
     def batch(self, step: int) -> Tensor:
         """Clips of a step: every epoch is a permutation that depends on the seed and the epoch alone."""

@@ -12,14 +12,20 @@ import torch
 
 from halpose.config import Config
 from halpose.errors import ConfigError
+from halpose.methods.aimclr import aimclr
+from halpose.methods.ascal import ascal
 from halpose.methods.base import Method, Term, build_streams
 from halpose.methods.cmd import cmd, halp_cmd
+from halpose.methods.crosclr_b import crosclr_b
 from halpose.methods.halp import halp
+from halpose.methods.isc import isc
 from halpose.methods.moco import moco
 from halpose.methods.pull import pull
+from halpose.methods.simclr import halp_simclr, simclr
+from halpose.methods.skt import halp_skt, skt
 from halpose.skeleton import Layout
 
-__all__ = ["METHODS", "Method", "Term", "build_method"]
+__all__ = ["METHODS", "SIAMESE", "Method", "Term", "build_method"]
 
 METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "moco": moco,
@@ -27,7 +33,18 @@ METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "pull": pull,
     "cmd": cmd,
     "halp_cmd": halp_cmd,
+    "crosclr_b": crosclr_b,
+    "isc": isc,
+    "ascal": ascal,
+    "aimclr": aimclr,
+    "skt": skt,
+    "halp_skt": halp_skt,
+    "simclr": simclr,
+    "halp_simclr": halp_simclr,
 }
+
+SIAMESE = frozenset({"skt", "halp_skt", "simclr", "halp_simclr"})
+"""Methods whose views share one encoder and whose negatives, if they have any, are the batch."""
 
 
 def build_method(config: Config, layout: Layout, people: int, channels: int, generator: torch.Generator) -> Method:
@@ -38,5 +55,5 @@ def build_method(config: Config, layout: Layout, people: int, channels: int, gen
     """
     if config.method not in METHODS:
         raise ConfigError(f"method is {config.method!r}; there are: {', '.join(METHODS)}")
-    streams = build_streams(config, layout, people, channels, generator)
+    streams = build_streams(config, layout, people, channels, generator, siamese=config.method in SIAMESE)
     return Method(streams, METHODS[config.method](config), layout, config.contrast.mask_own)

@@ -5,19 +5,29 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from halpose.config import Config
+from halpose.config import Config, ViewConfig
 from halpose.encoders import build_encoder
-from halpose.errors import ConfigError
-from halpose.parts.stream import Branch, KeyQueue, Stream, build_projector
-from halpose.skeleton import MODALITIES, Layout, bone, motion
+from halpose.parts.queue import KeyQueue
+from halpose.parts.stream import (
+    Branch,
+    MomentumStream,
+    SiameseStream,
+    Stream,
+    StreamOutput,
+    build_projector,
+    parse_stream,
+)
+from halpose.skeleton import Layout, bone, motion
+
+__all__ = ["Method", "Moment", "Output", "StreamOutput", "Term", "build_streams"]
 
 
 @dataclass(frozen=True)
@@ -46,36 +56,12 @@ class Moment:
         return Moment(self.step + 1, self.steps, self.samples + batch, self.generator)
 
 
-@dataclass(frozen=True)
-class StreamOutput:
-    """What one stream computed of a batch.
-
-    Attributes:
-        query: (N, D) unit embeddings of the query views, with gradient.
-        key: (N, D) unit embeddings of the key views, without.
-        positive: (N,) q . k.
-        similarity: (N, K) q . queue.
-        queue: (K, D) the queue's keys, as they were before the step.
-        own: (N, K) which entries are a clip's own past keys and must not be its negatives; None: none are.
-    """
-
-    query: Tensor
-    key: Tensor
-    positive: Tensor
-    similarity: Tensor
-    queue: Tensor
-    own: Tensor | None = None
-
-    @cached_property
-    def negatives(self) -> Tensor:
-        """(N, K) q . queue; -inf where an entry is left out."""
-        return self.similarity if self.own is None else self.similarity.masked_fill(self.own, -math.inf)
-
-
 class Term(nn.Module):
     """One summand of the loss. `forward` returns it without its weight."""
 
     name = "term"
+    views: Mapping[str, ViewConfig] = MappingProxyType({})
+    """Views that the term needs beyond `query` and `key`, and how they are drawn."""
 
     def weight(self, moment: Moment) -> float:
         """Weight at this moment; 0 means that the term is not computed."""
@@ -84,6 +70,15 @@ class Term(nn.Module):
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """The term and what is worth logging beside it."""
         raise TypeError(f"{type(self).__name__} is a term without a formula")
+
+    def embed(self, stream: Stream, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Embeddings of the further views that the term needs, to be found in `StreamOutput.extra`.
+
+        Args:
+            stream: one of the method's.
+            views: every view of the batch in the stream's modality.
+        """
+        return {}
 
     def after_step(self, streams: dict[str, Stream], moment: Moment, batch: int) -> None:
         """Move the term's own state, once the queues hold this step's keys."""
@@ -116,85 +111,94 @@ class Method(nn.Module):
         self.mask_own = mask_own
         self.register_buffer("parents", torch.tensor(layout.parents), persistent=False)
 
-    def modality(self, name: str, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v c"]:
-        """Joint, motion or bone form of a batch of positions."""
-        if name == "motion":
-            return motion(x)
-        return bone(x, self.parents) if name == "bone" else x
+    def further_views(self) -> dict[str, ViewConfig]:
+        """The views that a step needs beyond `query` and `key`, and how they are drawn."""
+        return {name: settings for term in self.term_list() for name, settings in term.views.items()}
 
     def forward(
-        self,
-        query_view: Float[Tensor, "n m t v c"],
-        key_view: Float[Tensor, "n m t v c"],
-        clips: Int[Tensor, " n"],
-        moment: Moment,
+        self, views: Mapping[str, Float[Tensor, "n m t v c"]], clips: Int[Tensor, " n"], moment: Moment
     ) -> Output:
-        """Loss of one batch of pairs of views. Nothing is moved."""
-        outputs = {name: self._run(name, query_view, key_view, clips) for name in self.streams}
-        loss = query_view.new_zeros(())
+        """Loss of one batch of clips, each seen as query, key and in all further views. Nothing is moved."""
+        outputs = {name: self._run(stream, views, clips) for name, stream in self.stream_table().items()}
+        loss = views["query"].new_zeros(())
         values: dict[str, Tensor] = {}
-        for term in self.terms:
-            assert isinstance(term, Term)
+        for term in self.term_list():
             weight = term.weight(moment)
             if weight:
                 value, metrics = term(outputs, moment)
                 loss = loss + weight * value
                 values |= {term.name: value.detach()} | metrics
         values["loss"] = loss.detach()
-        return Output(loss, values, {name: output.key for name, output in outputs.items()})
+        return Output(loss, values, {name: output.key.detach() for name, output in outputs.items()})
 
     @torch.no_grad()
     def after_step(self, output: Output, clips: Int[Tensor, " n"], moment: Moment) -> None:
         """After the optimizer's step: key branches follow, queues take the keys, terms move their state."""
         streams = self.stream_table()
         for name, stream in streams.items():
-            stream.move_key()
-            stream.queue.push(output.keys[name], clips)
-        for term in self.terms:
-            assert isinstance(term, Term)
+            stream.after_step(output.keys[name], clips)
+        for term in self.term_list():
             term.after_step(streams, moment, len(clips))
 
-    def features(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n f"]:
-        """Features for downstream use: before the projector, the streams' side by side."""
-        found = [stream.query.encoder(self.modality(name, x)) for name, stream in self.stream_table().items()]
-        return torch.cat(found, dim=1)
+    def features(self, x: Float[Tensor, "n m t v c"], streams: Sequence[str] | None = None) -> Float[Tensor, "n f"]:
+        """Features for downstream use: before the projector, those of the named streams (all) side by side."""
+        table = self.stream_table()
+        chosen = [table[name] for name in (streams or table)]
+        return torch.cat([stream.query.encoder(self.modality(stream.modality, x)) for stream in chosen], dim=1)
+
+    def modality(self, name: str, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v c"]:
+        """Joint, motion or bone form of a batch of positions."""
+        if name == "motion":
+            return motion(x)
+        return bone(x, self.parents) if name == "bone" else x
 
     def stream_table(self) -> dict[str, Stream]:
         """The streams by name, typed."""
         return {name: stream for name, stream in self.streams.items() if isinstance(stream, Stream)}
 
+    def term_list(self) -> list[Term]:
+        """The terms, typed."""
+        return [term for term in self.terms if isinstance(term, Term)]
+
     def query_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """What the optimizer moves: everything but the key branches, by name."""
         return [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
 
-    def _run(self, name: str, query_view: Tensor, key_view: Tensor, clips: Tensor) -> StreamOutput:
-        stream = self.streams[name]
-        assert isinstance(stream, Stream)
-        query = stream.encode_query(self.modality(name, query_view))
-        key = stream.encode_key(self.modality(name, key_view))
-        queue = stream.queue.keys
-        own = stream.queue.clips[None] == clips[:, None] if self.mask_own else None
-        return StreamOutput(query, key, (query * key).sum(1), query @ queue.T, queue, own)
+    def _run(self, stream: Stream, views: Mapping[str, Tensor], clips: Tensor) -> StreamOutput:
+        forms = {view: self.modality(stream.modality, x) for view, x in views.items()}
+        output: StreamOutput = stream(forms["query"], forms["key"], clips, self.mask_own)
+        for term in self.term_list():
+            output.extra.update(term.embed(stream, forms))
+        return output
 
 
 def build_streams(
-    config: Config, layout: Layout, people: int, channels: int, generator: torch.Generator
+    config: Config, layout: Layout, people: int, channels: int, generator: torch.Generator, siamese: bool = False
 ) -> dict[str, Stream]:
-    """One stream per modality of the configuration; weights are drawn from `generator`.
+    """The streams of a configuration; weights are drawn from `generator`.
+
+    Args:
+        config: its `streams` are modalities (`joint`), or modalities with an encoder of their own (`joint:stgcn`).
+        layout: of the input.
+        people: M.
+        channels: C.
+        generator: on the CPU.
+        siamese: negatives from the batch instead of a queue.
 
     Raises:
-        ConfigError: a stream is not a modality.
+        ConfigError: a stream is not a modality, or an encoder does not exist.
     """
+    contrast = config.contrast
     streams: dict[str, Stream] = {}
-    for modality in config.streams:
-        if modality not in MODALITIES:
-            raise ConfigError(f"streams: {modality!r} is no modality; there are {', '.join(MODALITIES)}")
+    for name in config.streams:
+        encoder_name = parse_stream(name)[1] or config.encoder.name
         # Layers draw their weights from torch's global state; it is borrowed and given back.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device).item()))
-            encoder = build_encoder(config.encoder, layout, people, channels)
-            contrast = config.contrast
+            encoder = build_encoder(replace(config.encoder, name=encoder_name), layout, people, channels)
             branch = Branch(encoder, build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
-        streams[modality] = Stream(modality, branch, queue, contrast.momentum)
+        streams[name] = (
+            SiameseStream(name, branch, queue) if siamese else MomentumStream(name, branch, queue, contrast.momentum)
+        )
     return streams

@@ -8,7 +8,6 @@ Reference: Mao et al., CMD: Self-supervised 3D Action Representation Learning wi
 
 from __future__ import annotations
 
-import math
 from itertools import permutations
 
 from torch import Tensor
@@ -47,7 +46,7 @@ class Distillation(Term):
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """Distillation from each stream's keys to each other stream's queries."""
-        teachers = {name: self._teacher(output) for name, output in outputs.items()}
+        teachers = {name: output.without_own(output.key @ output.queue.T) for name, output in outputs.items()}
         losses = [
             neighbour_distillation(
                 outputs[student].similarity,
@@ -59,10 +58,6 @@ class Distillation(Term):
             for teacher, student in permutations(outputs, 2)
         ]
         return sum(losses[1:], losses[0]), {}
-
-    def _teacher(self, output: StreamOutput) -> Tensor:
-        similarity = output.key @ output.queue.T
-        return similarity if output.own is None else similarity.masked_fill(output.own, -math.inf)
 
 
 def cmd(config: Config) -> list[Term]:

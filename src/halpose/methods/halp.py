@@ -21,7 +21,7 @@ from halpose.losses import weighted_contrast, weighted_pull
 from halpose.methods.base import Moment, StreamOutput, Term
 from halpose.methods.moco import InfoNCE
 from halpose.parts.geodesic import Limits, limits, mean_walk, walk
-from halpose.parts.prototypes import cluster_sphere
+from halpose.parts.prototypes import cluster_sphere, group_means
 from halpose.parts.stream import Stream
 
 # Inside an InfoNCE the mean over t has no closed form; this many Gauss-Legendre nodes leave an error below 1e-6.
@@ -59,42 +59,81 @@ class HaLP(DelayedTerm):
                 f"halp.prototypes is {config.halp.prototypes}, but only {available} keys are clustered "
                 "(the smaller of halp.newest and contrast.queue); raise those or lower the prototypes"
             )
+        if config.halp.prototypes_from != "own" and len(config.streams) < 2:
+            raise ConfigError(
+                f"halp.prototypes_from is {config.halp.prototypes_from!r}, but streams has only "
+                f"{', '.join(config.streams)}; try --set streams=joint,motion,bone"
+            )
+        size = (config.halp.prototypes, config.contrast.embedding)
         for name in config.streams:
-            self.register_buffer(f"prototypes_{name}", torch.zeros(config.halp.prototypes, config.contrast.embedding))
+            self.register_buffer(f"prototypes_{name}", torch.zeros(size))
+        self.carried = [(name, other) for name in config.streams for other in config.streams if name != other]
+        if config.halp.prototypes_from == "carried":
+            for name, other in self.carried:
+                self.register_buffer(f"prototypes_{name}_from_{other}", torch.zeros(size))
 
-    def of_stream(self, name: str) -> Tensor:
-        """The (P, D) prototypes of a stream."""
-        found: Tensor = getattr(self, f"prototypes_{name}")
+    def of_stream(self, name: str, found_by: str = "") -> Tensor:
+        """The (P, D) prototypes of a stream; with `found_by` those of another stream's groups in this one's space."""
+        found: Tensor = getattr(self, f"prototypes_{name}_from_{found_by}" if found_by else f"prototypes_{name}")
         return found
+
+    def sources(self, name: str) -> list[Tensor]:
+        """The sets of prototypes that a stream's anchors walk toward."""
+        others = [other for one, other in self.carried if one == name]
+        if self.config.prototypes_from == "carried":
+            return [self.of_stream(name, other) for other in others]
+        return (
+            [self.of_stream(other) for other in others]
+            if self.config.prototypes_from == "direct"
+            else [self.of_stream(name)]
+        )
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 8 (or its contrastive form) summed over the streams; logs the kept fraction."""
         losses, kept = [], []
         for name, output in outputs.items():
-            loss, share = self.of_output(output, self.of_stream(name), moment.generator)
-            losses.append(loss)
-            kept.append(share)
+            sources = self.sources(name)
+            for prototypes in sources:
+                loss, share = self.of_output(output, prototypes, moment.generator)
+                losses.append(loss / len(sources))
+                kept.append(share)
         return sum(losses[1:], losses[0]), {"kept": sum(kept[1:], kept[0]) / len(kept)}
 
     def of_output(
         self, output: StreamOutput, prototypes: Float[Tensor, "n d"], generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """The term of one stream and the fraction of its positives that the rank filter kept."""
-        anchor = output.key if self.config.anchor == "key" else output.query.detach()
-        limit = limits(anchor @ prototypes.T, prototypes @ prototypes.T)
-        alpha, beta, weight, selected = self._positives(limit, generator)
+        anchor = (output.key if self.config.anchor == "key" else output.query).detach()
         query_anchor = (output.query * anchor).sum(1, keepdim=True)
-        query_target = (output.query @ prototypes.T).gather(1, selected)
-        similarity = alpha * query_anchor + beta * query_target
+        if self.config.toward == "query":
+            target = output.query.detach()
+            alpha, beta = self._between(anchor, target, generator)
+            similarity = alpha * query_anchor + beta * (output.query * target).sum(1, keepdim=True)
+            weight = torch.ones_like(similarity)
+        else:
+            limit = limits(anchor @ prototypes.T, prototypes @ prototypes.T)
+            alpha, beta, weight, selected = self._positives(limit, generator)
+            query_target = (output.query @ prototypes.T).gather(1, selected)
+            similarity = alpha * query_anchor + beta * query_target
         if self.config.placement == "inside":
             loss = weighted_contrast(similarity, weight, output.negatives, self.temperature)
         else:
             loss = weighted_pull(similarity, weight, self.temperature)
         # Expected arcs stand for all positives toward a prototype: one for each that may be selected.
         each = self.config.positives
-        if self.config.estimator == "expected":
+        if self.config.estimator == "expected" and self.config.toward == "prototypes":
             each = len(prototypes) - (self.config.select == "others")
         return loss, weight.sum() / (len(weight) * each)
+
+    def _between(self, anchor: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Coefficients of points on the geodesic from each anchor to a target of its own, t uniform in (0, lambda).
+
+        The paper tries this ("can query-key be used to hallucinate positives?") and says no more than that.
+        """
+        cosine = (anchor * target).sum(1, keepdim=True).clamp(-1.0, 1.0)
+        shape = (len(anchor), self.config.positives)
+        t = self.config.hardness * torch.rand(shape, generator=generator, device=anchor.device, dtype=anchor.dtype)
+        return walk(t, torch.acos(cosine).expand(shape))
 
     def draw(self, limit: Limits, generator: torch.Generator) -> tuple[Int[Tensor, "b g"], Float[Tensor, "b g"]]:
         """Prototypes to walk toward, and uniform numbers in (0, 1) that say how far."""
@@ -162,10 +201,10 @@ class HaLP(DelayedTerm):
         begins = self.is_active(following) and not self.is_active(moment)
         if not begins and not (self.is_active(following) and following.step % self.config.refresh == 0):
             return
-        for name, stream in streams.items():
+        newest = {name: stream.queue.newest(self.config.newest) for name, stream in streams.items()}
+        for name, keys in newest.items():
             prototypes = self.of_stream(name)
             warm = prototypes.clone() if self.config.warm_start and not begins else None
-            keys = stream.queue.newest(self.config.newest)
             prototypes.copy_(
                 cluster_sphere(
                     keys,
@@ -175,6 +214,12 @@ class HaLP(DelayedTerm):
                     iterations=3 if warm is not None else 15,
                 )
             )
+        if self.config.prototypes_from == "carried":
+            for name, other in self.carried:
+                # The queues are filled together: the keys of one clip have the same place in each.
+                group = (newest[other] @ self.of_stream(other).T).argmax(1)
+                member = nn.functional.one_hot(group, self.config.prototypes).to(newest[name].dtype)
+                self.of_stream(name, other).copy_(group_means(newest[name], member))
 
 
 def step_size(

@@ -52,6 +52,24 @@ def cluster_sphere(
     return centres.index_select(0, best[None])[0]
 
 
+def group_means(
+    points: Float[Tensor, "k d"], member: Float[Tensor, "k n"], iterations: int = 5
+) -> Float[Tensor, "n d"]:
+    """Riemannian mean of each of N given groups of unit vectors.
+
+    Args:
+        points: unit vectors.
+        member: one where a point belongs to a group; a group without a point gets the mean of all.
+        iterations: of the fixed point, from the normalised arithmetic mean.
+    """
+    member = torch.where(member.sum(0) > 0, member, torch.ones_like(member))
+    means = torch.nn.functional.normalize(member.T @ points, dim=1)
+    for _ in range(iterations):
+        angle = torch.acos((points @ means.T).clamp(-_NEAR_ONE, _NEAR_ONE))
+        means = torch.nn.functional.normalize((member * angle / torch.sin(angle)).T @ points, dim=1)
+    return means
+
+
 def geodesic_inertia(points: Float[Tensor, "k d"], centres: Float[Tensor, "r n d"]) -> Float[Tensor, " r"]:
     """Mean squared geodesic distance of the points to their nearest centre, for each of R sets of centres."""
     nearest = (points @ centres.transpose(1, 2)).amax(2)

@@ -1,65 +1,77 @@
-"""A stream: the query encoder that learns, the key encoder that follows it, and the queue of past keys."""
+"""A stream: one form of the input, the branches that embed it, and the queue of past keys.
+
+`MomentumStream`: a query branch that learns, a key branch that follows it, negatives from the queue. `SiameseStream`:
+one branch for both views, negatives from the batch. Both give a `StreamOutput`, so that a term need not know which it
+works on.
+"""
 
 from __future__ import annotations
 
 import copy
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from halpose.encoders.base import Encoder
+from halpose.errors import ConfigError
+from halpose.parts.queue import KeyQueue
+from halpose.skeleton import MODALITIES
 
 
-class KeyQueue(nn.Module):
-    """The keys of the most recent batches, oldest overwritten first, with the clip that each came from.
+@dataclass(frozen=True)
+class StreamOutput:
+    """What one stream computed of a batch of N clips: B = N rows, or 2 N where both views are queries (siamese).
 
-    Everything is a buffer: it is saved with a checkpoint, and moves with `.to(device)`. Nothing reads a value to the
-    host. The queue starts with random unit vectors (as MoCo does), whose clip is -1.
+    Attributes:
+        query: (B, D) unit embeddings of the query views, with gradient.
+        key: (B, D) unit embeddings of the key views; without gradient if they come from a key branch.
+        positive: (B,) q . k.
+        similarity: (B, K) q . queue.
+        queue: (K, D) what queries are contrasted with: the queue as it was before the step, or the batch itself.
+        own: (B, K) which entries are of the clip itself and must not be its negatives; None: none are.
+        projections: of both views, (2, N, D), as they were before they became unit vectors (siamese only).
+        extra: unit embeddings of further views that terms asked for, by name.
     """
 
-    keys: Tensor
-    clips: Tensor
-    cursor: Tensor
-    seen: Tensor
+    query: Tensor
+    key: Tensor
+    positive: Tensor
+    similarity: Tensor
+    queue: Tensor
+    own: Tensor | None = None
+    projections: Tensor | None = None
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
-    def __init__(self, size: int, dim: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.size = size
-        keys = nn.functional.normalize(torch.randn(size, dim, generator=generator), dim=1)
-        self.register_buffer("keys", keys)
-        self.register_buffer("clips", torch.full((size,), -1, dtype=torch.long))
-        self.register_buffer("cursor", torch.zeros((), dtype=torch.long))
-        self.register_buffer("seen", torch.zeros((), dtype=torch.long))
+    @cached_property
+    def negatives(self) -> Tensor:
+        """(B, K) q . queue; -inf where an entry is left out."""
+        return self.without_own(self.similarity)
 
-    @torch.no_grad()
-    def push(self, keys: Float[Tensor, "n d"], clips: Int[Tensor, " n"]) -> None:
-        """Put in a batch of keys. Of a batch longer than the queue the newest stay."""
-        count = len(keys)
-        keys, clips = keys[-self.size :], clips[-self.size :]
-        at = (self.cursor + torch.arange(len(keys), device=keys.device)) % self.size
-        self.keys[at] = keys.to(self.keys.dtype)
-        self.clips[at] = clips
-        self.cursor.add_(len(keys)).remainder_(self.size)
-        self.seen.add_(count)
-
-    def newest(self, count: int) -> Float[Tensor, "k d"]:
-        """The most recent keys, newest first; no more than the queue holds."""
-        back = torch.arange(1, min(count, self.size) + 1, device=self.keys.device)
-        return self.keys[(self.cursor - back) % self.size]
+    def without_own(self, similarity: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
+        """Similarities to the queue with -inf where an entry is of the clip itself."""
+        return similarity if self.own is None else similarity.masked_fill(self.own, -math.inf)
 
 
 class Branch(nn.Module):
-    """Encoder and projector: a view in, a feature and its unit embedding out."""
+    """Encoder and projector: a view in, its embedding out."""
 
     def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
 
+    def project(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
+        """Projection of each view, of any length."""
+        projection: Tensor = self.projector(self.encoder(x))
+        return projection
+
     def forward(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
         """Unit embedding of each view."""
-        return nn.functional.normalize(self.projector(self.encoder(x)), dim=1)
+        return nn.functional.normalize(self.project(x), dim=1)
 
 
 def build_projector(features: int, width: int, embedding: int) -> nn.Sequential:
@@ -68,16 +80,83 @@ def build_projector(features: int, width: int, embedding: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, embedding))
 
 
-class Stream(nn.Module):
-    """One modality with its query branch, key branch and queue."""
+def parse_stream(name: str) -> tuple[str, str]:
+    """Modality and encoder of a stream's name: `bone`, or `joint:stgcn` for an encoder of its own ("": the run's).
 
-    def __init__(self, modality: str, query: Branch, queue: KeyQueue, momentum: float) -> None:
+    Raises:
+        ConfigError: the first word is no modality.
+    """
+    modality, _, encoder = name.partition(":")
+    if modality not in MODALITIES:
+        raise ConfigError(f"streams: {modality!r} is no modality; there are {', '.join(MODALITIES)}")
+    return modality, encoder
+
+
+class Stream(nn.Module):
+    """What momentum and siamese streams share: a branch that learns, and a queue of past embeddings.
+
+    Attributes:
+        modality: joint, motion or bone.
+        query: the branch that learns.
+        queue: past embeddings.
+    """
+
+    def __init__(self, name: str, query: Branch, queue: KeyQueue) -> None:
         super().__init__()
-        self.modality = modality
+        self.modality = parse_stream(name)[0]
         self.query = query
-        self.key = copy.deepcopy(query).requires_grad_(False)
         self.queue = queue
+
+    def forward(
+        self,
+        query_view: Float[Tensor, "n m t v c"],
+        key_view: Float[Tensor, "n m t v c"],
+        clips: Int[Tensor, " n"],
+        mask_own: bool = True,
+    ) -> StreamOutput:
+        """Embeddings of both views and their products; nothing is moved.
+
+        Args:
+            query_view: a batch of clips, seen once.
+            key_view: the same clips, seen again.
+            clips: their numbers.
+            mask_own: leave a clip's own past keys out of its negatives.
+        """
+        raise TypeError(f"{type(self).__name__} is a stream without a contrast")
+
+    def after_step(self, keys: Float[Tensor, "b d"], clips: Int[Tensor, " n"]) -> None:
+        """Move what moves once a step; the keys are those of the step's `StreamOutput`."""
+        self.queue.push(keys, clips)
+
+
+class MomentumStream(Stream):
+    """Momentum contrast: a query branch, the key branch that follows it, and the queue of its keys.
+
+    Reference: He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020.
+    """
+
+    def __init__(self, name: str, query: Branch, queue: KeyQueue, momentum: float) -> None:
+        super().__init__(name, query, queue)
+        self.key = copy.deepcopy(query).requires_grad_(False)
         self.momentum = momentum
+
+    def forward(
+        self,
+        query_view: Float[Tensor, "n m t v c"],
+        key_view: Float[Tensor, "n m t v c"],
+        clips: Int[Tensor, " n"],
+        mask_own: bool = True,
+    ) -> StreamOutput:
+        """N queries against N keys and the queue as it was before the step."""
+        query, key = self.query(query_view), self.encode_key(key_view)
+        own = self.queue.clips[None] == clips[:, None] if mask_own else None
+        return StreamOutput(query, key, (query * key).sum(1), query @ self.queue.keys.T, self.queue.keys, own)
+
+    @torch.no_grad()
+    def encode_key(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
+        """Unit embedding of the key views, without gradient."""
+        embedding: Tensor = self.key(x)
+        return embedding
 
     @torch.no_grad()
     def move_key(self) -> None:
@@ -87,13 +166,38 @@ class Stream(nn.Module):
         """
         torch._foreach_lerp_(list(self.key.parameters()), list(self.query.parameters()), 1 - self.momentum)
 
-    def encode_query(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
-        """Unit embedding of the query views, with gradient."""
-        embedding: Tensor = self.query(x)
-        return embedding
+    @torch.no_grad()
+    def after_step(self, keys: Float[Tensor, "n d"], clips: Int[Tensor, " n"]) -> None:
+        """The key branch follows, the queue takes the step's keys."""
+        self.move_key()
+        self.queue.push(keys, clips)
+
+
+class SiameseStream(Stream):
+    """One branch for both views, both of them queries; the other 2 N - 2 views of the batch are the negatives.
+
+    With InfoNCE this is SimCLR's NT-Xent: row i of `query` is a view, row i of `key` the clip's other view, `queue`
+    the batch. The queue proper only keeps the latest embeddings, for whoever makes prototypes of them.
+
+    Reference: Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
+    """
+
+    def forward(
+        self,
+        query_view: Float[Tensor, "n m t v c"],
+        key_view: Float[Tensor, "n m t v c"],
+        clips: Int[Tensor, " n"],
+        mask_own: bool = True,
+    ) -> StreamOutput:
+        """2 N queries, each against the other view of its clip and the batch; its own two views are never negatives."""
+        projections = torch.stack(self.query.project(torch.cat([query_view, key_view])).chunk(2))
+        first, second = nn.functional.normalize(projections, dim=2)
+        query, key = torch.cat([first, second]), torch.cat([second, first])
+        of_clip = clips.repeat(2)
+        own = of_clip[None] == of_clip[:, None]
+        return StreamOutput(query, key, (query * key).sum(1), query @ query.T, query, own, projections)
 
     @torch.no_grad()
-    def encode_key(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
-        """Unit embedding of the key views, without gradient."""
-        embedding: Tensor = self.key(x)
-        return embedding
+    def after_step(self, keys: Float[Tensor, "b d"], clips: Int[Tensor, " n"]) -> None:
+        """The queue takes the embeddings of both views."""
+        self.queue.push(keys, clips.repeat(len(keys) // len(clips)))

@@ -1,0 +1,202 @@
+"""The methods that HaLP is compared with, each against a slow second formulation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from halpose.config import AimclrConfig, Config, ContrastConfig, CrosclrConfig, HalpConfig
+from halpose.engine.run import Shape, fresh_method
+from halpose.errors import ConfigError
+from halpose.methods import METHODS
+from halpose.methods.aimclr import ExtremeViews, MinedInfoNCE
+from halpose.methods.base import Moment, StreamOutput
+from halpose.methods.crosclr_b import CrossStream
+from halpose.methods.halp import HaLP
+from halpose.methods.isc import InterSkeleton
+from halpose.parts.prototypes import group_means
+from halpose.skeleton import load_layout
+
+CONFIG = Config(
+    streams=("joint", "motion", "bone"),
+    contrast=ContrastConfig(embedding=6, temperature=0.2, queue=12),
+    crosclr=CrosclrConfig(mine_after=0.5, mined=2),
+    aimclr=AimclrConfig(mine_after=0.5, mined=2),
+    halp=HalpConfig(start=0.0, newest=12, prototypes=3),
+)
+LATE = Moment(9, 10, 900, torch.Generator())
+EARLY = Moment(0, 10, 0, torch.Generator())
+
+
+def unit(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=generator, dtype=torch.float64), dim=-1)
+
+
+def output(seed: int, extra: bool = False) -> StreamOutput:
+    query, key, queue = unit(4, 6, seed=seed), unit(4, 6, seed=seed + 1), unit(12, 6, seed=seed + 2)
+    own = torch.zeros(4, 12, dtype=torch.bool)
+    own[0, 3] = own[2, 7] = True
+    more = {"extreme": unit(4, 6, seed=seed + 3), "dropped": unit(4, 6, seed=seed + 4)} if extra else {}
+    return StreamOutput(query, key, (query * key).sum(1), query @ queue.T, queue, own, extra=more)
+
+
+def outputs() -> dict[str, StreamOutput]:
+    return {name: output(10 * i) for i, name in enumerate(CONFIG.streams)}
+
+
+def row(one: StreamOutput, i: int, query: Tensor | None = None) -> list[float]:
+    """Similarities of one query to its key and to what may be its negative."""
+    q = one.query[i] if query is None else query[i]
+    return [float(q @ one.key[i]), *(float(q @ k) for k, own in zip(one.queue, one.own[i], strict=True) if not own)]
+
+
+def nearest(values: list[float], count: int) -> list[int]:
+    return sorted(range(len(values)), key=lambda j: -values[j])[:count]
+
+
+def mean_log(values: list[float], positives: list[int]) -> float:
+    total = sum(math.exp(v / 0.2) for v in values)
+    return -sum(math.log(math.exp(values[j] / 0.2) / total) for j in positives) / len(positives)
+
+
+def test_crosclr_before_mining_is_info_nce_of_each_stream() -> None:
+    made = outputs()
+    loss, _ = CrossStream(CONFIG)(made, EARLY)
+    slow = sum(mean_log(row(one, i), [0]) / 4 for one in made.values() for i in range(4))
+    assert loss.item() == pytest.approx(slow, rel=1e-12)
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_crosclr_takes_the_teachers_neighbours_as_positives(context: bool) -> None:
+    made = outputs()
+    loss, _ = CrossStream(replace(CONFIG, crosclr=replace(CONFIG.crosclr, context=context)))(made, LATE)
+    slow = 0.0
+    for name, student in made.items():
+        for other, teacher in made.items():
+            if name == other:
+                continue
+            for i in range(4):
+                values, taught = row(student, i), row(teacher, i)
+                places = [1 + j for j in nearest(taught[1:], 2)]
+                positives = [0, *places]
+                if context:
+                    # The product of the similarities beside each entry, positive where the entry is.
+                    positives += [len(values) - 1 + place for place in places]
+                    values = values + [a * b for a, b in zip(values[1:], taught[1:], strict=True)]
+                slow += mean_log(values, positives) / 4 / 2
+    assert loss.item() == pytest.approx(slow, rel=1e-10)
+
+
+def test_isc_contrasts_every_ordered_pair() -> None:
+    made = outputs()
+    loss, metrics = InterSkeleton(CONFIG)(made, EARLY)
+    slow, hits = 0.0, 0
+    for one in made.values():
+        for other in made.values():
+            if one is other:
+                continue
+            for i in range(4):
+                values = row(replace(one, key=other.key, queue=other.queue), i)
+                slow += mean_log(values, [0]) / 4 / 2
+                hits += values[0] > max(values[1:])
+    assert loss.item() == pytest.approx(slow, rel=1e-10)
+    assert metrics["accuracy"].item() == pytest.approx(hits / 24)
+
+
+def test_aimclr_mines_with_all_three_queries() -> None:
+    made = output(0, extra=True)
+    term = MinedInfoNCE(CONFIG)
+    loss, _ = term({"joint": made}, LATE)
+    slow = 0.0
+    for i in range(4):
+        queries = (made.query, made.extra["extreme"], made.extra["dropped"])
+        found = {1 + j for query in queries for j in nearest(row(made, i, query)[1:], 2)}
+        slow += mean_log(row(made, i), [0, *sorted(found)]) / 4
+    assert loss.item() == pytest.approx(slow, rel=1e-10)
+    early, _ = term({"joint": made}, EARLY)
+    assert early.item() == pytest.approx(sum(mean_log(row(made, i), [0]) for i in range(4)) / 4, rel=1e-10)
+
+
+def test_aimclr_extreme_views_see_what_the_normal_one_sees() -> None:
+    made = output(5, extra=True)
+    loss, _ = ExtremeViews(CONFIG)({"joint": made}, EARLY)
+    slow = 0.0
+    for i in range(4):
+        reference = [math.exp(v / 0.2) for v in row(made, i)]
+        for name in ("extreme", "dropped"):
+            values = row(made, i, made.extra[name])
+            total = sum(math.exp(v / 0.2) for v in values)
+            slow -= sum(
+                p / sum(reference) * (v / 0.2 - math.log(total)) for p, v in zip(reference, values, strict=True)
+            )
+    assert loss.item() == pytest.approx(slow / 4 / 2, rel=1e-10)
+
+
+def test_the_extreme_view_is_the_normal_one_and_more() -> None:
+    config = replace(CONFIG, views=replace(CONFIG.views, yaw=7.0))
+    extreme = ExtremeViews(config).views["extreme"]
+    assert extreme.yaw == 7.0
+    assert (extreme.tilt, extreme.reverse, extreme.blur, extreme.mask_axis) == (30.0, 0.5, 0.5, 0.5)
+
+
+def test_carried_prototypes_are_the_other_streams_groups_in_this_streams_space() -> None:
+    config = replace(CONFIG, streams=("joint", "motion"), halp=replace(CONFIG.halp, prototypes_from="carried"))
+    method = fresh_method(replace(config, method="halp"), Shape(load_layout("kinect20"), 1, 3))
+    streams, term = method.stream_table(), method.terms[1]
+    assert isinstance(term, HaLP)
+    for seed, stream in enumerate(streams.values()):
+        keys = torch.nn.functional.normalize(unit(12, 6, seed=seed) + 2 * torch.eye(6)[0], dim=1)
+        stream.queue.push(keys.float(), torch.arange(12))
+    term.after_step(streams, Moment(4, 10, 100, torch.Generator().manual_seed(0)), 4)
+    group = (streams["motion"].queue.keys @ term.of_stream("motion").T).argmax(1)
+    for number in set(group.tolist()):
+        points = streams["joint"].queue.keys[group == number].double()
+        mean = term.of_stream("joint", "motion")[number].double()
+        # The Riemannian mean is where the logarithms of the points cancel.
+        cosine = (points @ mean).clamp(-1, 1)
+        angle = torch.acos(cosine)
+        tangent = (angle / torch.sin(angle).clamp_min(1e-9))[:, None] * (points - cosine[:, None] * mean)
+        assert tangent.sum(0).norm() < 1e-4 * len(points), number
+    assert len(term.sources("joint")) == 1
+
+
+def test_a_group_without_a_point_gets_the_mean_of_all() -> None:
+    points = unit(5, 4, seed=3)
+    member = torch.zeros(5, 2, dtype=torch.float64)
+    member[:, 0] = 1
+    means = group_means(points, member)
+    torch.testing.assert_close(means[0], means[1])
+
+
+def test_toward_the_query_walks_between_key_and_query() -> None:
+    config = replace(CONFIG, halp=replace(CONFIG.halp, toward="query", estimator="sampled", positives=5, hardness=0.6))
+    made = output(3)
+    made = replace(made, query=made.query.clone().requires_grad_())
+    loss, kept = HaLP(config).of_output(made, unit(3, 6, seed=0), torch.Generator().manual_seed(4))
+    t = 0.6 * torch.rand(4, 5, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    slow = 0.0
+    for i in range(4):
+        k, q = made.key[i], made.query[i].detach()
+        omega = math.acos(float(k @ q))
+        for share in t[i].tolist():
+            point = (math.sin((1 - share) * omega) * k + math.sin(share * omega) * q) / math.sin(omega)
+            assert float(point.norm()) == pytest.approx(1)
+            slow -= float(point @ q) / 0.2 / 20
+    assert loss.item() == pytest.approx(slow, rel=1e-10)
+    assert kept == 1
+
+
+@pytest.mark.parametrize("method", ["isc", "crosclr_b", "cmd"])
+def test_methods_between_streams_ask_for_more_than_one(method: str) -> None:
+    with pytest.raises(ConfigError, match="streams has only joint; try --set streams="):
+        METHODS[method](replace(CONFIG, method=method, streams=("joint",)))
+
+
+def test_prototypes_of_other_streams_need_other_streams() -> None:
+    with pytest.raises(ConfigError, match=r"halp\.prototypes_from is 'carried', but streams has only joint"):
+        HaLP(replace(CONFIG, streams=("joint",), halp=replace(CONFIG.halp, prototypes_from="carried")))
