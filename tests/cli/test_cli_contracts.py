@@ -14,7 +14,7 @@ from terminal import TINY, halpose, set_words
 from halpose.cli import print_json
 from halpose.data.catalog import DATASETS
 from halpose.data.store import Store
-from halpose.evaluate.result import wilson
+from halpose.evaluate.intervals import wilson
 from halpose.settings import load_recipe, recipe_names
 
 PAIRS = [

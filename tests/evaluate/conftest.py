@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig
+from halpose.data.store import Store
+from halpose.data.window import resolve_data
+from halpose.engine.run import Run, Shape, fresh_method
 from halpose.evaluate.featureset import FeatureSet, Samples
 
 Clusters = Callable[..., FeatureSet]
+Runs = Callable[..., Run]
 
 
 @pytest.fixture
@@ -26,5 +33,27 @@ def clusters() -> Clusters:
             return Samples(x.astype(np.float32), labels.copy(), tuple(f"{name}{i}" for i in range(len(labels))))
 
         return FeatureSet(part("train"), part("validation"), part("test"))
+
+    return make
+
+
+@pytest.fixture
+def runs(toy_store: Path, tmp_path: Path) -> Runs:
+    """A function (streams, name, store) -> a run whose encoders are not those it began with, as after training."""
+
+    def make(*streams: str, name: str = "run", store: Store | None = None) -> Run:
+        store = store or Store.open(toy_store)
+        config = Config(
+            method="moco",
+            streams=streams or ("joint", "motion"),
+            data=resolve_data(store, DataConfig(frames=16)),
+            encoder=EncoderConfig(width=16, layers=1, segments=4, heads=2),
+            contrast=ContrastConfig(embedding=8, queue=24),
+        )
+        shape, path = Shape.of_store(store), tmp_path / name
+        path.mkdir()
+        about = {"store": {"path": str(store.path), "name": store.name, "clips": len(store)}}
+        learned = fresh_method(replace(config, seed=99), shape).eval()
+        return Run(path=path, config=config, shape=shape, about=about, step=1, method=learned)
 
     return make

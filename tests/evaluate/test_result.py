@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from halpose.errors import DataError
-from halpose.evaluate.result import Z_95, Result, table, wilson
+from halpose.evaluate.intervals import Z_95, wilson, wilson_over_draws
+from halpose.evaluate.result import Measure, Result, table
 
 CLASSES = ("sit", "stand", "wave", "never")
 ABOUT = {"protocol": "knn", "features": "trained", "split": "x-sub", "part": "test"}
@@ -129,3 +130,33 @@ def test_the_table_fits_a_terminal_and_breaks_no_cell(width: int) -> None:
     ]
     assert "raw knn: normalisation first [aligned], k 1, chosen on validation" in lines
     assert "untrained linear-sgd: epochs 80" in lines
+
+
+def test_further_numbers_stand_below_the_one_to_look_at_first() -> None:
+    found = {"recall@1": Measure(4 / 6, 0.3, 0.9), "mAP": Measure(0.5, 0.4, 0.6)}
+    results = [some_result(protocol="retrieval", metric="mAP", values=found), some_result(variant="5 %")]
+    lines = shown(results).splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert rows == [
+        ["trained", "retrieval", "mAP", "50.0", "40.0 to 60.0", ""],
+        ["", "", "recall@1", "66.7", "30.0 to 90.0", "72.2"],
+        ["trained", "knn 5 %", "top-1", "66.7", "30.0 to 90.3", "72.2"],
+    ]
+    assert Result.from_dict(json.loads(json.dumps(results[0].to_dict()))) == results[0]
+    assert results[0].headline == 0.5 and results[1].headline == results[1].top1
+
+
+def test_several_draws_are_averaged() -> None:
+    labels = np.array([0, 0, 1, 1])
+    draws = np.array([[0, 0, 1, 1], [0, 1, 1, 0]])
+    result = Result.from_predictions(draws, labels, CLASSES, **ABOUT)
+    assert result.top1 == 0.75
+    assert result.clips == 4
+    assert result.confusion[:2] == ((3, 1, 0, 0), (1, 3, 0, 0))
+    assert (result.low, result.high) == wilson_over_draws(draws == labels)
+    assert result.per_class[:2] == (0.75, 0.75)
+
+
+def test_cost_is_told_where_it_is_noticed() -> None:
+    text = shown([some_result(seconds=0.3), some_result(protocol="finetune", seconds=71.2)])
+    assert "cost: trained finetune 71 s on cpu" in text

@@ -62,3 +62,29 @@ class TrainingBar:
     def end(self) -> None:
         """Training ends."""
         self.progress.stop()
+
+
+class WorkingBar:
+    """What is being worked on, with a bar where it is known how much there is."""
+
+    def __init__(self) -> None:
+        self.progress = bar()
+        self.task: TaskID | None = None
+        self.what = ""
+
+    def __enter__(self) -> WorkingBar:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.task is not None:
+            self.progress.remove_task(self.task)  # the result that follows says what was done
+        self.progress.stop()
+
+    def __call__(self, what: str, done: int = 0, total: int = 0) -> None:
+        """So much of it is done."""
+        if self.task is None or what != self.what:
+            if self.task is not None:
+                self.progress.remove_task(self.task)
+            self.task, self.what = self.progress.add_task(what, total=total or None), what
+        self.progress.update(self.task, completed=done, total=total or None)

@@ -7,18 +7,20 @@ from pathlib import Path
 import click
 
 from halpose.cli import common_options, print_json
-from halpose.cli.console import console, show
+from halpose.cli.console import WorkingBar, show
 
 
 @click.command(short_help="Score a run against untrained and raw features.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option("--on", "store", required=True, type=click.Path(path_type=Path), help="Labelled store.")
 @click.option(
     "--protocol",
     "names",
     default="",
-    help="Comma-separated protocols (knn, linear, linear-sgd) and features (untrained, raw). Default: all but sgd.",
+    help="Comma-separated protocols (knn, linear, linear-sgd, retrieval, ensemble, ensemble-knn) and features "
+    "(untrained, raw). Default: knn, linear and all features.",
 )
+@click.option("--streams", default="", help="Comma-separated streams of the run. Default: all, side by side.")
 @click.option("--split", default="", help="Split of the store. Default: the run's.")
 @click.option(
     "--part", type=click.Choice(["test", "validation"]), default="test", show_default=True,
@@ -30,9 +32,10 @@ from halpose.cli.console import console, show
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
 @common_options
 def evaluate(
-    run: Path,
+    runs: tuple[Path, ...],
     store: Path,
     names: str,
+    streams: str,
     split: str,
     part: str,
     k: int,
@@ -43,13 +46,15 @@ def evaluate(
 ) -> None:
     """Score a run: nearest neighbours and a linear probe, beside an untrained encoder and raw coordinates.
 
-    Everything that must be chosen is chosen on the validation part; the test part is read once.
+    Everything that must be chosen is chosen on the validation part; the test part is read once. Several runs are
+    taken together, their streams side by side.
 
     \b
     Examples:
       halpose evaluate runs/utd --on stores/utd-mhad
       halpose evaluate runs/utd --on stores/utd-mhad --part validation --protocol knn
-      halpose evaluate runs/utd --on stores/utd-mhad --json
+      halpose evaluate runs/utd --on stores/utd-mhad --protocol retrieval,raw --json
+      halpose evaluate runs/joint runs/bone --on stores/utd-mhad --protocol ensemble
     """
     import torch
 
@@ -64,10 +69,10 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     where = resolve_device(device)
-    protocols, kinds = parse_protocols([name.strip() for name in names.split(",") if name.strip()])
+    protocols, kinds = parse_protocols(_words(names))
     opened = Store.open(store)
-    loaded = Run.load(run, where)
-    with console.status("reading") as status:
+    loaded = [Run.load(run, where) for run in runs]
+    with WorkingBar() as progress:
         results = evaluate_run(
             loaded,
             opened,
@@ -75,15 +80,21 @@ def evaluate(
             part="validation" if part == "validation" else "test",
             protocols=protocols,
             kinds=kinds,
+            streams=_words(streams),
             settings=Settings(k=k, best_on_test=best_on_test, device=str(where)),
             device=where,
-            began=lambda what: status.update(f"{what} …"),
+            progress=progress,
         )
     content = {
-        "run": str(run), "store": str(store), "data_set": opened.name, "steps": loaded.step,
-        "results": [result.to_dict() for result in results],
+        "run": str(runs[0]), "runs": list(map(str, runs)), "store": str(store), "data_set": opened.name,
+        "steps": loaded[0].step, "results": [result.to_dict() for result in results],
     }  # fmt: skip
     show(table(results), as_json)  # before anything that can fail: these numbers took a while
-    write_json(run / f"evaluation-{opened.name}-{results[0].split}-{part}.json", content)
+    kind = "evaluation" if len(runs) == 1 else "together"
+    write_json(runs[0] / f"{kind}-{opened.name}-{results[0].split}-{part}.json", content)
     if as_json:
         print_json(content)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

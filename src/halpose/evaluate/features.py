@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from halpose.data.store import Store
 from halpose.data.views import evaluation_view
 from halpose.data.window import Window
 from halpose.engine.run import Run
-from halpose.evaluate.featureset import FeatureSet, split_features
+from halpose.errors import ConfigError
+from halpose.evaluate.base import Progress, silent
+from halpose.evaluate.featureset import FeatureSet, side_by_side, split_features
 from halpose.methods.base import Method
 
 # Clips that are on the device at once, and clips that go through the encoder at once.
@@ -31,6 +33,7 @@ def extract(
     clips: Int[np.ndarray, " n"],
     data: DataConfig,
     device: torch.device | str = "cpu",
+    streams: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Float[np.ndarray, "n d"]:
     """Features of clips, before the projector, in eval mode, from the fixed view of evaluation.
@@ -41,6 +44,7 @@ def extract(
         clips: which.
         data: the normalisation and number of frames that the method was trained with.
         device: where to compute; the method must be there.
+        streams: names of the streams; all of them when None.
         progress: called with the number of clips done.
     """
     method.eval()
@@ -49,17 +53,26 @@ def extract(
         window = Window.load(store, clips[at : at + _BLOCK], data, device)
         for first in range(0, len(window), _BATCH):
             chosen = torch.arange(first, min(first + _BATCH, len(window)), device=device)
-            found.append(method.features(evaluation_view(window, chosen, data.frames)).float().cpu().numpy())
+            view = evaluation_view(window, chosen, data.frames)
+            found.append(method.features(view, streams).float().cpu().numpy())
             if progress is not None:
                 progress(sum(map(len, found)))
     return np.concatenate(found)
 
 
-def run_features(run: Run, store: Store, split: str, kind: str, device: torch.device | str = "cpu") -> FeatureSet:
+def run_features(
+    run: Run,
+    store: Store,
+    split: str,
+    kind: str,
+    device: torch.device | str = "cpu",
+    streams: Sequence[str] = (),
+    progress: Progress = silent,
+) -> FeatureSet:
     """The three parts of a split as features of a run's encoder.
 
-    Kept in `RUN/features`, by everything they depend on: weights, store, clips, normalisation. Where they cannot be
-    kept, or what is kept is damaged, they are extracted again.
+    Kept in `RUN/features`, a file for each stream, by everything they depend on: weights, store, clips, normalisation.
+    Where they cannot be kept, or what is kept is damaged, they are extracted again.
 
     Args:
         run: the run.
@@ -67,26 +80,62 @@ def run_features(run: Run, store: Store, split: str, kind: str, device: torch.de
         split: its name.
         kind: `trained`, or `untrained` for the same encoder before its first step.
         device: where to compute.
+        streams: of which streams, in this order; all of the run's when empty.
+        progress: told how many clips are done.
 
     Raises:
         CheckpointError: the run cannot read this store.
-        ConfigError: the store has no such split.
+        ConfigError: the store has no such split, or the run no such stream.
     """
     run.check_store(store)
     method = run.method if kind == "trained" else run.untrained(device)
     clips = store.part(split, "all")
-    file = run.path / "features" / f"{_key(method, store, clips, run.config.data)}.npy"
+    row = np.full(len(store), -1)
+    row[clips] = np.arange(len(clips))
+    sets = {}
+    for name in chosen_streams(run, streams):
+        features = _stream_features(run, method, name, store, clips, device, kind, progress)
+        sets[name] = split_features(store, split, lambda part, found=features: found[row[part]])  # type: ignore[misc]
+    return side_by_side(sets)
+
+
+def chosen_streams(run: Run, streams: Sequence[str]) -> tuple[str, ...]:
+    """The streams that are meant: those named, or all of the run's.
+
+    Raises:
+        ConfigError: the run has no such stream.
+    """
+    known = tuple(run.method.stream_table())
+    for name in streams:
+        if name not in known:
+            raise ConfigError(f"{run.path}: no stream named {name!r}; this run has {', '.join(known)}")
+    return tuple(dict.fromkeys(streams)) or known
+
+
+def _stream_features(
+    run: Run,
+    method: Method,
+    stream: str,
+    store: Store,
+    clips: Int[np.ndarray, " n"],
+    device: torch.device | str,
+    kind: str,
+    progress: Progress,
+) -> Float[np.ndarray, "n d"]:
+    """Features of one stream, from an earlier call if it kept them."""
+    file = run.path / "features" / f"{_key(method, stream, store, clips, run.config.data)}.npy"
     features = _kept(file, len(clips))
     if features is None:
-        features = extract(method, store, clips, run.config.data, device)
+        what = f"{kind} features, {stream}"
+        features = extract(
+            method, store, clips, run.config.data, device, (stream,), lambda done: progress(what, done, len(clips))
+        )
         with suppress(OSError):
             file.parent.mkdir(exist_ok=True)
             partial = file.with_suffix(".partial.npy")
             np.save(partial, features)
             partial.replace(file)
-    row = np.full(len(store), -1)
-    row[clips] = np.arange(len(clips))
-    return split_features(store, split, lambda part: features[row[part]])
+    return features
 
 
 def _kept(file: Path, clips: int) -> Float[np.ndarray, "n d"] | None:
@@ -98,14 +147,14 @@ def _kept(file: Path, clips: int) -> Float[np.ndarray, "n d"] | None:
     return None
 
 
-def _key(method: Method, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(method.state_dict().items()):
-        if ".query." in name:
-            digest.update(name.encode())
-            digest.update(value.cpu().numpy().tobytes())
+def _key(method: Method, stream: str, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> str:
+    digest = hashlib.sha256(stream.encode())
+    for name, value in sorted(method.stream_table()[stream].query.encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().numpy().tobytes())
     switches = (data.centre, data.align, data.scale, data.frames)
-    digest.update(json.dumps([switches, store.name, store.frames.shape, clips.tolist()]).encode())
+    layout = store.layout.to_dict()
+    digest.update(json.dumps([switches, store.name, store.frames.shape, layout, clips.tolist()]).encode())
     for column in (store.clips.offsets, store.clips.origin, store.clips.torso_rotation, store.clips.scale_first):
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()[:24]

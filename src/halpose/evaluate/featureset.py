@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -63,12 +63,14 @@ class FeatureSet:
         validation: where settings are chosen.
         test: where the score is read, once.
         metric: how 1-NN compares two clips; only raw coordinates in metres are compared by Euclidean distance.
+        columns: of the features of several streams that stand side by side, which belong to which.
     """
 
     train: Samples
     validation: Samples
     test: Samples
     metric: Literal["cosine", "euclidean"] = "cosine"
+    columns: Mapping[str, slice] = field(default_factory=dict)
 
     @property
     def official(self) -> Samples:
@@ -78,6 +80,18 @@ class FeatureSet:
     def without_test(self) -> FeatureSet:
         """The same with an empty test part: what choosing may see."""
         return replace(self, test=Samples(self.test.features[:0], self.test.labels[:0]))
+
+    def streams(self) -> dict[str, FeatureSet]:
+        """The features of each stream by themselves; `all` where nothing is known of streams."""
+        if not self.columns:
+            return {"all": self}
+        return {name: self._of(columns) for name, columns in self.columns.items()}
+
+    def _of(self, columns: slice) -> FeatureSet:
+        def cut(samples: Samples) -> Samples:
+            return replace(samples, features=samples.features[:, columns])
+
+        return FeatureSet(cut(self.train), cut(self.validation), cut(self.test), self.metric)
 
     def roles(self, part: Literal["test", "validation"]) -> tuple[Samples, Samples]:
         """What is learned from and what is scored: (train, validation) or (official, test)."""
@@ -106,7 +120,7 @@ class FeatureSet:
         if len(labels) < 2:
             found = f"only clips of {classes[labels[0]]!r}" if len(labels) else "no labelled clip"
             raise DataError(f"train has {found}; an evaluation needs at least two classes with labelled clips")
-        return FeatureSet(parts["train"], parts["validation"], parts["test"], self.metric), tuple(notes)
+        return FeatureSet(parts["train"], parts["validation"], parts["test"], self.metric, self.columns), tuple(notes)
 
 
 def _check(samples: Samples, part: str, classes: Sequence[str], dimension: int) -> None:
@@ -123,6 +137,27 @@ def _check(samples: Samples, part: str, classes: Sequence[str], dimension: int) 
                 f"features of {part}: clip {name} has a value that is not finite; look at that recording "
                 "(halpose data info), or train with a lower learning rate if many clips are like this"
             )
+
+
+def side_by_side(sets: Mapping[str, FeatureSet]) -> FeatureSet:
+    """Features of the same clips from several streams as one, which remembers whose columns are whose.
+
+    Args:
+        sets: of the same split, by the stream's name.
+    """
+    widths = [found.train.features.shape[1] for found in sets.values()]
+    ends = np.cumsum(widths)
+    columns = {name: slice(int(end - width), int(end)) for name, end, width in zip(sets, ends, widths, strict=True)}
+
+    def joined(part: str) -> Samples:
+        first, *others = (getattr(found, part) for found in sets.values())
+        if not others:
+            return Samples(first.features, first.labels, first.names)
+        features = np.concatenate([samples.features for samples in (first, *others)], axis=1)
+        return Samples(features, first.labels, first.names)
+
+    metric = next(iter(sets.values())).metric
+    return FeatureSet(joined("train"), joined("validation"), joined("test"), metric, columns)
 
 
 def split_features(

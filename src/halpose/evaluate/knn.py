@@ -6,6 +6,7 @@ Plain matrix products of blocks of queries and blocks of the gallery, so that me
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -53,7 +54,7 @@ def neighbours(
         raise ConfigError(f"k is {k}, but the gallery has {len(gallery)} clips; k must be 1 to {len(gallery)}")
     if queries.shape[1] != gallery.shape[1]:
         raise ConfigError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
-    rows = max(1, min(block_bytes // (4 * max(1, queries.shape[1])), math.isqrt(block_bytes // 4)))
+    rows = _rows(queries.shape[1], block_bytes)
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=device)
     similarities = torch.empty(len(queries), k, dtype=torch.float32, device=device)
     for start in range(0, len(queries), rows):
@@ -61,12 +62,53 @@ def neighbours(
         best, where = _empty(len(query), k, device)
         for offset in range(0, len(gallery), rows):
             other = _block(gallery, offset, rows, metric, device)
-            similar = query @ other.T if metric == "cosine" else _minus_squared_distance(query, other)
+            similar = _similarity(query, other, metric)
             value, index = _largest(similar, min(k, len(other)))
             best, where = _merge(best, where, value, index + offset, k)
         indices[start : start + rows] = where
         similarities[start : start + rows] = best if metric == "cosine" else -(-best).clamp_min(0).sqrt()
     return indices, similarities
+
+
+def similarities(
+    queries: Float[np.ndarray, "q d"],
+    gallery: Float[np.ndarray, "g d"],
+    *,
+    metric: Literal["cosine", "euclidean"] = "cosine",
+    device: torch.device | str = "cpu",
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[tuple[int, Float[torch.Tensor, "b g"]]]:
+    """Every similarity, a block of queries at a time: the number of its first query, and (B, G).
+
+    Under `euclidean` they are minus the squared distance, which has the same order.
+
+    Args:
+        queries: (Q, D).
+        gallery: (G, D).
+        metric: `cosine` or `euclidean`.
+        device: where the products are computed.
+        block_bytes: size of a block.
+
+    Raises:
+        DataError: a feature is not finite.
+    """
+    across = _rows(queries.shape[1], block_bytes)
+    rows = max(1, min(across, block_bytes // (4 * max(1, len(gallery)))))
+    for start in range(0, len(queries), rows):
+        query = _block(queries, start, rows, metric, device)
+        blocks = (_block(gallery, offset, across, metric, device) for offset in range(0, len(gallery), across))
+        yield start, torch.cat([_similarity(query, other, metric) for other in blocks], dim=1)
+
+
+def _rows(dimension: int, block_bytes: int) -> int:
+    """Rows of a block, so that neither they nor their similarities to as many others take more."""
+    return max(1, min(block_bytes // (4 * max(1, dimension)), math.isqrt(block_bytes // 4)))
+
+
+def _similarity(
+    query: Float[torch.Tensor, "q d"], other: Float[torch.Tensor, "g d"], metric: str
+) -> Float[torch.Tensor, "q g"]:
+    return query @ other.T if metric == "cosine" else _minus_squared_distance(query, other)
 
 
 def _empty(queries: int, k: int, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor]:

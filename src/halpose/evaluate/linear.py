@@ -111,29 +111,42 @@ def choose_probe(
     return max(ranked, key=lambda entry: entry[:2])[2], scores
 
 
+def fit_chosen(sets: FeatureSet, part: Part, settings: Settings) -> tuple[Probe, dict[str, float], tuple[str, ...]]:
+    """The probe of a part's score: its strength chosen on the validation part, then fitted on all it may learn from.
+
+    Returns:
+        The probe, the validation accuracy of each strength (empty where there was no choice), and remarks.
+
+    Raises:
+        DataError: the validation part is empty, or the samples are of one class.
+    """
+    fitted, _ = sets.roles(part)
+    strengths = settings.strengths
+    if len(strengths) == 1:
+        return fit_probes(fitted, strengths, settings.device)[0], {}, ()
+    notes = []
+    probe, tried = choose_probe(sets.train, sets.validation, strengths, settings.device)
+    if probe.strength in (min(strengths), max(strengths)):
+        notes.append(f"the chosen strength C = {probe.strength:g} is at the edge of the grid")
+    if part == "test":
+        probe = fit_probes(fitted, [probe.strength], settings.device)[0]
+    else:
+        notes.append("the strength was chosen on the clips that are scored here")
+    return probe, tried, tuple(notes)
+
+
 def linear(sets: FeatureSet, part: Part, settings: Settings) -> Outcome:
     """Logistic regression on standardised features, its strength chosen on the validation part.
 
     The strength is chosen with train as the training part; for the test part the probe is then fitted again, with that
     strength, on the whole official training part. Mean and deviation are always those of what is being fitted.
     """
-    fitted, scored = sets.roles(part)
-    strengths, tried, notes = settings.strengths, dict[str, float](), []
-    if len(strengths) == 1:
-        probe = fit_probes(fitted, strengths, settings.device)[0]
-    else:
-        probe, tried = choose_probe(sets.train, sets.validation, strengths, settings.device)
-        if probe.strength in (min(strengths), max(strengths)):
-            notes.append(f"the chosen strength C = {probe.strength:g} is at the edge of the grid")
-        if part == "test":
-            probe = fit_probes(fitted, [probe.strength], settings.device)[0]
-        else:
-            notes.append("the strength was chosen on the clips that are scored here")
+    probe, tried, notes = fit_chosen(sets, part, settings)
     return Outcome(
-        predictions=probe.predict(scored.features),
+        predictions=probe.predict(sets.roles(part)[1].features),
         settings={"C": probe.strength, "validation_by_C": tried},
         selected_on="validation" if tried else "none",
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

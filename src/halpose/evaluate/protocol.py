@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Int
 
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate import EVALUATIONS
-from halpose.evaluate.base import Outcome, Part, Settings
+from halpose.evaluate.base import Outcome, Outcomes, Part, Settings
 from halpose.evaluate.featureset import FeatureSet
 from halpose.evaluate.result import Result
 
@@ -46,7 +47,7 @@ def evaluate(
         settings: of the protocols; the defaults when None.
 
     Returns:
-        One result for each kind of features and protocol, in the order given.
+        One result for each kind of features, protocol and variant of it, in the order given.
 
     Raises:
         ConfigError: an unknown protocol, or an impossible setting.
@@ -60,7 +61,8 @@ def evaluate(
     results = []
     for kind, source in feature_sets.items():
         if isinstance(source, FeatureSet):
-            results += [_score(kind, source, name, classes, split, part, settings) for name in protocols]
+            for name in protocols:
+                results += _score(kind, source, name, classes, split, part, settings)
         else:
             results += _score_best(kind, source, protocols, classes, split, part, settings)
     return results
@@ -81,30 +83,71 @@ def _score(
     split: str,
     part: Part,
     settings: Settings,
-) -> Result:
+) -> list[Result]:
     started = time.perf_counter()
     sets, notes = (sets if part == "test" else sets.without_test()).checked(classes)
-    notes += _absent_classes(sets, part, classes)
-    outcome: Outcome = EVALUATIONS[protocol](sets, part, settings)
-    return Result.from_predictions(
-        outcome.predictions,
-        sets.roles(part)[1].labels,
-        classes,
-        protocol=protocol,
-        features=kind,
-        split=split,
-        part=part,
-        settings=dict(outcome.settings),
-        selected_on=outcome.selected_on,
-        best_on_test=outcome.best_on_test,
-        notes=notes + outcome.notes,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def _absent_classes(sets: FeatureSet, part: Part, classes: Sequence[str]) -> tuple[str, ...]:
-    """Clips that cannot be right, because nothing of their class was learned from; they count as wrong."""
     learned, scored = (samples.labels for samples in sets.roles(part))
+    notes += absent_classes(learned, scored, part, classes)
+    outcomes = EVALUATIONS[protocol](sets, part, settings)
+    about = {"protocol": protocol, "features": kind, "split": split, "part": part, "device": settings.device}
+    return to_results(outcomes, scored, classes, notes, time.perf_counter() - started, about)
+
+
+def to_results(
+    outcomes: Outcomes,
+    labels: Int[np.ndarray, " n"],
+    classes: Sequence[str],
+    notes: tuple[str, ...],
+    seconds: float,
+    about: Mapping[str, Any],
+) -> list[Result]:
+    """What an evaluation found, with accuracy, interval and confusion counted.
+
+    Args:
+        outcomes: one, or one for each variant.
+        labels: true class of each clip that was scored.
+        classes: class names.
+        notes: what holds for all of them, before their own notes.
+        seconds: what they took together.
+        about: the other attributes of the results.
+    """
+    several = [outcomes] if isinstance(outcomes, Outcome) else list(outcomes)
+    return [
+        Result.from_predictions(
+            outcome.predictions,
+            labels,
+            classes,
+            variant=outcome.variant,
+            metric=outcome.metric,
+            values=dict(outcome.values),
+            settings=dict(outcome.settings),
+            selected_on=outcome.selected_on,
+            best_on_test=outcome.best_on_test,
+            notes=notes + outcome.notes,
+            seconds=seconds / len(several),
+            **about,
+        )
+        for outcome in several
+    ]
+
+
+def absent_classes(
+    learned: Int[np.ndarray, " n"], scored: Int[np.ndarray, " q"], part: Part, classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Clips that cannot be right, because nothing of their class was learned from; they count as wrong.
+
+    Args:
+        learned: labels of the clips that may be learned from.
+        scored: labels of those that are scored.
+        part: which part that is.
+        classes: class names.
+
+    Returns:
+        A sentence that says how many, if there are any.
+
+    Raises:
+        DataError: nothing is scored, or nothing of it can be right.
+    """
     if not len(scored):
         raise DataError(f"the {part} part of the split has no labelled clip to score")
     absent = np.setdiff1d(scored, learned)
@@ -127,7 +170,7 @@ def _score_best(
     settings: Settings,
 ) -> list[Result]:
     """Choose a candidate for each protocol on the validation part, then score that one."""
-    tried: dict[str, dict[str, Result]] = {protocol: {} for protocol in protocols}
+    tried: dict[str, dict[str, list[Result]]] = {protocol: {} for protocol in protocols}
     for name, make in candidates.items():
         sets = make()
         if not len(sets.validation):
@@ -139,25 +182,29 @@ def _score_best(
             tried[protocol][name] = _score(kind, sets, protocol, classes, split, "validation", settings)
     results = []
     for protocol, scores in tried.items():
-        chosen = max(scores, key=lambda name: scores[name].top1)
-        result = _score(kind, candidates[chosen](), protocol, classes, split, part, settings)
-        by_name = {name: score.top1 for name, score in scores.items()}
-        result = replace(
-            result,
-            settings={"normalisation": chosen, **result.settings, "validation_by_normalisation": by_name},
-            selected_on="validation",
-            notes=(*result.notes, *((CHOSEN_HERE,) if part == "validation" else ())),
-            seconds=result.seconds + sum(score.seconds for score in scores.values()),
-        )
-        results.append(_with_best(result, candidates, settings) if settings.best_on_test else result)
+        by_name = {name: float(np.mean([score.headline for score in found])) for name, found in scores.items()}
+        chosen = max(by_name, key=by_name.__getitem__)
+        choosing = sum(score.seconds for found in scores.values() for score in found)
+        found = _score(kind, candidates[chosen](), protocol, classes, split, part, settings)
+        for result in found:
+            result = replace(
+                result,
+                settings={"normalisation": chosen, **result.settings, "validation_by_normalisation": by_name},
+                selected_on="validation",
+                notes=(*result.notes, *((CHOSEN_HERE,) if part == "validation" else ())),
+                seconds=result.seconds + choosing / len(found),
+            )
+            results.append(_with_best(result, candidates, settings) if settings.best_on_test else result)
     return results
 
 
 def _with_best(result: Result, candidates: Candidates, settings: Settings) -> Result:
     """Add what the candidate that is best on the test part scores there: a bar chosen on the test part itself."""
     by_name = {}
+    about = (result.classes, result.split, result.part, settings)
     for name, make in candidates.items():
-        score = _score(result.features, make(), result.protocol, result.classes, result.split, result.part, settings)
+        scores = _score(result.features, make(), result.protocol, *about)
+        score = next(score for score in scores if score.variant == result.variant)
         by_name[name] = max(score.top1, score.best_on_test or 0.0)
     best = max(by_name, key=by_name.__getitem__)
     return replace(

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from halpose.errors import DataError
+from halpose.evaluate.intervals import wilson, wilson_over_draws
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-Z_95 = 1.959963984540054
+# Seconds from which the cost of an evaluation is shown.
+_NOTICED = 2.0
 
 
-def wilson(hits: int, trials: int, z: float = Z_95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion: honest for few trials and near 0 and 1, unlike p ± z·se.
+@dataclass(frozen=True)
+class Measure:
+    """A number with its 95 % interval."""
 
-    Args:
-        hits: successes.
-        trials: at least 1.
-        z: quantile of the normal distribution; 95 % unless given.
+    value: float
+    low: float
+    high: float
 
-    Reference:
-        E. B. Wilson, JASA 22 (1927) 209-212.
-    """
-    share, weight = hits / trials, z * z / trials
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
-    # The share is always inside; at 0 and 1 it is the end itself, which rounding must not step over.
-    return min(share, middle - half), max(share, middle + half)
+    @classmethod
+    def share(cls, hits: Bool[np.ndarray, " n"]) -> Measure:
+        """How many of the clips, with Wilson's interval."""
+        count = int(np.count_nonzero(hits))
+        return cls(count / len(hits), *wilson(count, len(hits)))
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,22 @@ class Result:
         features: `trained`, `untrained` or `raw`.
         split: name of the split.
         part: `test`, or `validation` for a score that only serves to choose.
-        top1: share of the clips whose class was predicted.
-        low: lower end of the 95 % interval (Wilson).
+        top1: share of the clips whose class was predicted; with several draws of labels their mean.
+        low: lower end of its 95 % interval (Wilson; with several draws, `wilson_over_draws`).
         high: upper end.
         clips: how many were scored.
+        variant: which of several scores that one protocol gives, such as `5 %` of the labels.
+        metric: name of the number to look at first: `top1`, or one of `values`.
+        values: further numbers by name, such as `mAP`.
         classes: class names.
-        confusion: clips of each class (row) that were taken for each class (column).
+        confusion: clips of each class (row) that were taken for each class (column), summed over the draws.
         settings: everything that was set or chosen.
         selected_on: where settings were chosen; never `test`.
         best_on_test: the paper's protocol, what the choice that is best on the test part scores there; only when
             asked for.
         notes: what a reader of the score should know.
         seconds: what the evaluation took, without extracting the features.
+        device: where, `cpu` or `cuda`.
     """
 
     protocol: str
@@ -67,6 +69,9 @@ class Result:
     low: float
     high: float
     clips: int
+    variant: str = ""
+    metric: str = "top1"
+    values: Mapping[str, Measure] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -74,16 +79,23 @@ class Result:
     best_on_test: float | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    device: str = "cpu"
 
     @classmethod
     def from_predictions(
         cls,
-        predictions: Int[np.ndarray, " n"],
+        predictions: Int[np.ndarray, "*r n"],
         labels: Int[np.ndarray, " n"],
         classes: Sequence[str],
         **about: Any,
     ) -> Result:
-        """Count hits and confusions; `about` names the other attributes.
+        """Count hits and confusions.
+
+        Args:
+            predictions: class of each clip; (R, N) where it was predicted after each of R draws.
+            labels: true class of each clip.
+            classes: class names.
+            about: the other attributes.
 
         Raises:
             DataError: there is no clip to score.
@@ -91,11 +103,12 @@ class Result:
         if not len(labels):
             raise DataError("there is no labelled clip to score in this part of the split; look at `data info`")
         confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        np.add.at(confusion, (labels, predictions), 1)
-        hits = int(np.trace(confusion))
-        low, high = wilson(hits, len(labels))
+        draws = np.atleast_2d(predictions)
+        for drawn in draws:
+            np.add.at(confusion, (labels, drawn), 1)
+        low, high = wilson_over_draws(draws == labels)
         return cls(
-            top1=hits / len(labels),
+            top1=int(np.trace(confusion)) / draws.size,
             low=low,
             high=high,
             clips=len(labels),
@@ -103,6 +116,16 @@ class Result:
             confusion=tuple(tuple(row) for row in confusion.tolist()),
             **about,
         )
+
+    @property
+    def headline(self) -> float:
+        """The number that `metric` names."""
+        return self.top1 if self.metric == "top1" else self.values[self.metric].value
+
+    @property
+    def label(self) -> str:
+        """Protocol and variant."""
+        return f"{self.protocol} {self.variant}".rstrip()
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
@@ -134,6 +157,7 @@ class Result:
         values = {key: value for key, value in table.items() if key in known}
         for name in ("classes", "notes"):
             values[name] = tuple(values.get(name, ()))
+        values["values"] = {name: Measure(**value) for name, value in values.get("values", {}).items()}
         values["confusion"] = tuple(tuple(row) for row in values.get("confusion", ()))
         try:
             return cls(**values)
@@ -142,31 +166,44 @@ class Result:
 
 
 def table(results: Sequence[Result]) -> Group:
-    """One row per protocol and kind of features, within 80 columns.
+    """A row per protocol and kind of features, and one for each further number, within 80 columns.
 
-    The line above says which clips were scored; what was set, what was chosen and where, and remarks stand below.
+    The line above says which clips were scored; what was set, what was chosen and where, remarks and cost stand below.
     """
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    captions = _settings(results) + _notes(results)
+    captions = _settings(results) + _notes(results) + _cost(results)
     peeked = any(result.best_on_test is not None for result in results)
+    detailed = any(result.values for result in results)
     columns = ["Features", "Protocol", "Top-1 %", "95 % interval", "Mean per\nclass %"]
     if peeked:
         columns.insert(4, "Best on\ntest %")
         captions.insert(0, "Best on test is the paper's protocol: chosen on the clips that are scored, so too good.")
+    if detailed:
+        columns[2:3] = ["Measure", "%"]
     view = Table()
     for column in columns:
-        left = column in ("Features", "Protocol")
+        left = column in ("Features", "Protocol", "Measure")
         view.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
     for result in results:
-        interval = f"{100 * result.low:.1f} to {100 * result.high:.1f}"
-        row = [result.features, result.protocol, f"{100 * result.top1:.1f}", interval, _percent(result.mean_per_class)]
-        if peeked:
-            row.insert(4, _percent(result.best_on_test))
-        view.add_row(*map(Text, row))
+        row = [result.features, result.label]
+        for name, measure in _measures(result):
+            row += [name] if detailed else []
+            row += [f"{100 * measure.value:.1f}", f"{100 * measure.low:.1f} to {100 * measure.high:.1f}"]
+            top1 = name in ("top-1", "recall@1")
+            row += [_percent(result.best_on_test if top1 else None)] if peeked else []
+            view.add_row(*map(Text, [*row, _percent(result.mean_per_class if top1 else None)]))
+            row = ["", ""]
     return Group(Text(_title(results), "bold"), view, *(Text(caption, "dim") for caption in captions))
+
+
+def _measures(result: Result) -> list[tuple[str, Measure]]:
+    """Every number of a result, the one to look at first in front."""
+    top1 = "top-1" if "recall@1" not in result.values else "recall@1"  # the same number under its name in retrieval
+    numbers = {top1: Measure(result.top1, result.low, result.high)} | dict(result.values)
+    return sorted(numbers.items(), key=lambda entry: entry[0] != (top1 if result.metric == "top1" else result.metric))
 
 
 def _title(results: Sequence[Result]) -> str:
@@ -187,7 +224,7 @@ def _settings(results: Sequence[Result]) -> list[str]:
         if result.selected_on != "none":
             said += f"{', ' if said else ''}chosen on {result.selected_on}"
         if said:
-            rows.setdefault(said, []).append(f"{result.features} {result.protocol}")
+            rows.setdefault(said, []).append(f"{result.features} {result.label}")
     return [f"{', '.join(where)}: {said}" for said, where in rows.items()]
 
 
@@ -196,8 +233,14 @@ def _notes(results: Sequence[Result]) -> list[str]:
     rows: dict[str, list[str]] = {}
     for result in results:
         for note in result.notes:
-            rows.setdefault(note, []).append(f"{result.features} {result.protocol}")
+            rows.setdefault(note, []).append(f"{result.features} {result.label}")
     return [note if len(where) == len(results) else f"{', '.join(where)}: {note}" for note, where in rows.items()]
+
+
+def _cost(results: Sequence[Result]) -> list[str]:
+    """What took long enough to be noticed."""
+    rows = [f"{r.features} {r.label} {r.seconds:.0f} s on {r.device}" for r in results if r.seconds >= _NOTICED]
+    return [f"cost: {', '.join(rows)}"] if rows else []
 
 
 def _percent(share: float | None) -> str:

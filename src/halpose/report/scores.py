@@ -13,7 +13,14 @@ from jaxtyping import Int
 from halpose.errors import DataError
 from halpose.report.axes import percent
 
-PROTOCOLS = {"knn": "Nearest neighbours", "linear": "Linear probe", "linear-sgd": "Linear probe, as published"}
+PROTOCOLS = {
+    "knn": "Nearest neighbours",
+    "linear": "Linear probe",
+    "linear-sgd": "Linear probe, as published",
+    "retrieval": "Retrieval",
+    "ensemble": "Streams' probes added",
+    "ensemble-knn": "Streams' neighbours added",
+}
 FEATURES = {"trained": "Trained encoder", "untrained": "Untrained encoder", "raw": "Raw coordinates"}
 
 
@@ -86,7 +93,7 @@ def _read_score(row: Mapping[str, Any]) -> Score:
     confusion, classes = _read_confusion(row, where)
     low, high = row.get("low"), row.get("high")
     return Score(
-        protocol=str(row["protocol"]),
+        protocol=f"{row['protocol']} {row.get('variant', '')}".rstrip(),
         features=str(row["features"]),
         split=_split_title(row),
         is_test=row.get("part", "test") == "test",

@@ -1,0 +1,78 @@
+"""95 % intervals: of a share, of a share over several draws, of a mean over queries."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Z_95 = 1.959963984540054
+
+RESAMPLES = 2000
+"""Bootstrap samples; their 2.5 and 97.5 % quantiles are the interval."""
+
+BLOCK_BYTES = 64 << 20
+
+
+def wilson(hits: float, trials: int, z: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion: honest for few trials and near 0 and 1, unlike p ± z·se.
+
+    Args:
+        hits: successes; a mean over several draws need not be whole.
+        trials: at least 1.
+        z: quantile of the normal distribution; 95 % unless given.
+
+    Reference:
+        E. B. Wilson, JASA 22 (1927) 209-212.
+    """
+    share, weight = hits / trials, z * z / trials
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
+    # The share is always inside; at 0 and 1 it is the end itself, which rounding must not step over.
+    return min(share, middle - half), max(share, middle + half)
+
+
+def wilson_over_draws(hits: Bool[np.ndarray, "r n"]) -> tuple[float, float]:
+    """Interval of the mean share over several draws of what was learned from, all scored on the same clips.
+
+    Two things were left to chance: the clips that are scored (Wilson) and the draws (Student's t). Their half-widths
+    are added in quadrature on each side, which is the recovery of variances of Zou and Donner. One draw is Wilson's.
+
+    Args:
+        hits: (R, N) whether each clip was recognised after each draw.
+
+    Reference:
+        G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008) 1693-1702.
+    """
+    draws, trials = hits.shape
+    shares = hits.mean(axis=1)
+    mean = float(shares.mean())
+    low, high = wilson(mean * trials, trials)
+    if draws == 1:
+        return low, high
+    from scipy.special import stdtrit  # late: it takes a while to import
+
+    spread = float(stdtrit(draws - 1, 0.975)) * float(shares.std(ddof=1)) / math.sqrt(draws)
+    return max(0.0, mean - math.hypot(mean - low, spread)), min(1.0, mean + math.hypot(high - mean, spread))
+
+
+def bootstrap_mean(values: Float[np.ndarray, " n"], seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """Percentile bootstrap of a mean: the queries are what another experiment would have drawn anew.
+
+    Args:
+        values: one per query, at least one.
+        seed: of the resampling.
+        resamples: how many.
+
+    Reference:
+        B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+    """
+    rng = np.random.default_rng(seed)
+    rows = max(1, BLOCK_BYTES // (8 * len(values)))
+    means = [
+        values[rng.integers(len(values), size=(min(rows, resamples - start), len(values)))].mean(axis=1)
+        for start in range(0, resamples, rows)
+    ]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return float(low), float(high)
