@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from golden_state import golden_state
 from halpose.config import EncoderConfig
 from halpose.encoders import ENCODERS, build_encoder
 from halpose.encoders.gru import GRU
 from halpose.encoders.pooling import POOLINGS, Pool, flatten_frames
+from halpose.engine.published import encoder_names
 from halpose.errors import ConfigError
 from halpose.skeleton import load_layout
 
@@ -20,35 +22,11 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "bigru.npz"
 SMALL = EncoderConfig(width=16, layers=2, segments=4, heads=2, patch=2)
 
 
-def published_state(weights: dict[str, np.ndarray], prefix: str = "encoder.gru.") -> dict[str, torch.Tensor]:
-    """The published names of a three-layer GRU's weights as ours."""
-    state = {f"norm.norm.{k.removeprefix('input_norm.')}": v for k, v in weights.items() if k.startswith("input_norm.")}
-    for name, value in weights.items():
-        if name.startswith(prefix):
-            kind, layer = name.removeprefix(prefix).removesuffix("_reverse").rsplit("_l", 1)
-            half = "second" if name.endswith("_reverse") else "first"
-            state[f"{half}.{layer}.{kind}_l0"] = value
-    return {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
-
-
-def published_stream(golden: dict[str, np.ndarray], modality: str) -> dict[str, torch.Tensor]:
-    """Both branches and the queue of one published stream, under our names."""
-    suffix = "" if modality == "joint" else f"_{modality}"
-    state = {"queue.keys": torch.from_numpy(golden[f"state.queue{suffix}"].T)}
-    for side, ours in (("encoder_q", "query"), ("encoder_k", "key")):
-        prefix = f"state.{side}{suffix}."
-        weights = {name.removeprefix(prefix): v for name, v in golden.items() if name.startswith(prefix)}
-        state |= {f"{ours}.encoder.{name}": value for name, value in published_state(weights).items()}
-        head = {name.removeprefix("fc."): v for name, v in weights.items() if name.startswith("fc.")}
-        state |= {f"{ours}.projector.{name}": torch.from_numpy(value) for name, value in head.items()}
-    return {f"streams.{modality}.{name}": value for name, value in state.items()}
-
-
 def golden_gru() -> tuple[GRU, dict[str, np.ndarray]]:
     golden = dict(np.load(GOLDEN))
-    weights = {name.removeprefix("w."): value for name, value in golden.items() if name.startswith("w.")}
+    weights = golden_state(golden, "w.")
     encoder = GRU(30, 16, 3, reverse=False, pooling="last", segments=1, input_norm=True).eval()
-    encoder.load_state_dict(published_state(weights))
+    encoder.load_state_dict({ours: weights[theirs] for theirs, ours in encoder_names(3).items()})
     return encoder, golden
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_encoders import published_stream
 from torch import Tensor
 
+from golden_state import golden_state
 from halpose.config import Config, ContrastConfig, DistillationConfig, EncoderConfig, HalpConfig
+from halpose.engine.exchange import prototype_names
+from halpose.engine.published import all_names, to_ours
 from halpose.engine.run import Shape, fresh_method
 from halpose.errors import ConfigError
 from halpose.losses import neighbour_distillation
@@ -36,9 +38,7 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     golden = dict(np.load(GOLDEN))
     method = fresh_method(CONFIG, Shape(load_layout("kinect25"), 2, 3)).train()
     state = method.state_dict()
-    for modality in MODALITIES:
-        state |= published_stream(golden, modality)
-        state[f"terms.2.prototypes_{modality}"] = torch.from_numpy(golden[f"state.prototypes_{modality[0]}"])
+    state |= to_ours(golden_state(golden), all_names(MODALITIES, 3, prototype_names(method)))
     method.load_state_dict(state)
     draws = iter(range(3))
 

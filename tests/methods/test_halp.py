@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_encoders import published_stream
 from torch import Tensor
 
+from golden_state import golden_state
 from halpose.config import Config, ContrastConfig, EncoderConfig, HalpConfig
+from halpose.engine.exchange import prototype_names
+from halpose.engine.published import all_names, to_ours
 from halpose.engine.run import Shape, fresh_method
 from halpose.errors import ConfigError
 from halpose.losses import weighted_contrast, weighted_pull
@@ -36,8 +38,7 @@ def moment(step: int = 0, samples: int = 10_000) -> Moment:
 def golden_method(golden: dict[str, np.ndarray]) -> Method:
     method = fresh_method(BASE, Shape(load_layout("kinect25"), 2, 3)).train()
     state = method.state_dict()
-    state |= published_stream(golden, "joint")
-    state["terms.1.prototypes_joint"] = torch.from_numpy(golden["state.prototypes"])
+    state |= to_ours(golden_state(golden), all_names(("joint",), 3, prototype_names(method)))
     method.load_state_dict(state)
     return method
 

@@ -22,6 +22,8 @@ COMMANDS = {
     "data": ("halpose.cli.data", "data", "List, prepare, synthesize and inspect data sets."),
     "train": ("halpose.cli.train", "train", "Pre-train an encoder on a store, without labels."),
     "evaluate": ("halpose.cli.evaluate", "evaluate", "Score a run against untrained and raw features."),
+    "import": ("halpose.cli.weights", "import_weights", "Make a run of a checkpoint of the published code."),
+    "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
     "recipes": ("halpose.cli.train", "recipes", "List the recipes, or show one."),
 }
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
