@@ -25,8 +25,10 @@ OFF = ViewConfig(
 
 def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20") -> Window:
     """(F, M, V, C) frames of several clips, not normalised."""
-    planes = np.ascontiguousarray(positions.astype(np.float32).transpose(0, 3, 1, 2))
-    return Window(torch.from_numpy(planes), np.array(lengths), load_layout(layout))
+    clips = np.split(positions.astype(np.float32).transpose(3, 0, 1, 2), np.cumsum(lengths)[:-1], axis=1)
+    table = np.concatenate([clip.reshape(-1, clip.shape[2] * clip.shape[3]) for clip in clips])
+    _, people, joints, channels = positions.shape
+    return Window(torch.from_numpy(table), (channels, people, joints), np.array(lengths), load_layout(layout))
 
 
 @pytest.fixture
@@ -36,8 +38,9 @@ def window() -> Window:
 
 
 def planes_of(window: Window) -> torch.Tensor:
-    """(F, C, M, V) frames of a resident window."""
-    return window.table.view(-1, *window.shape)
+    """(F, C, M, V) frames of a resident window, clip after clip."""
+    clips = window.table.split((window.shape[0] * window.lengths).tolist())
+    return torch.cat([clip.view(window.shape[0], -1, *window.shape[1:]).transpose(0, 1) for clip in clips])
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -53,6 +56,24 @@ def test_published_crops() -> None:
             crop = window.sample(torch.tensor([0]), torch.tensor([start]), torch.tensor([length]), 64)
             expected = torch.from_numpy(golden[f"crop{i}_out"]).permute(3, 1, 2, 0)
             torch.testing.assert_close(batch_axes(crop)[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_crops_are_interpolated_frame_by_frame_and_missing_stays_missing() -> None:
+    rng = np.random.default_rng(0)
+    positions, lengths = rng.normal(size=(93, 2, 20, 3)), [40, 1, 52]
+    positions[:25, 1] = positions[30, 0, 7] = positions[60::3, 1, 4] = np.nan
+    window = window_of(positions, lengths)
+    chosen, start, length = [0, 2, 1, 2, 0], [5, 0, 0, 11, 0], [32, 52, 1, 7, 16]
+    crops = batch_axes(window.sample(*map(torch.tensor, (chosen, start, length)), 16))
+    for crop, clip, begin, size in zip(crops, chosen, start, length, strict=True):
+        frames = positions[sum(lengths[:clip]) + begin :][:size]
+        for frame in range(16):
+            at = min(max((frame + 0.5) * size / 16 - 0.5, 0), size - 1)
+            below = int(at)
+            above = frames[min(below + 1, size - 1)]  # where it is missing, so is what lies between, however close
+            expected = (1 - at + below) * frames[below] + (at - below) * above
+            np.testing.assert_allclose(crop[:, frame], expected, atol=1e-5)
+    assert crops.isnan().any() and crops[:, 0].isfinite().any()
 
 
 def test_published_evaluation_view() -> None:
@@ -200,9 +221,23 @@ def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
     assert difference.abs().max() > 1e-3
 
 
+def test_pose_shift_is_along_the_difference_of_the_mean_poses_that_were_seen() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 30, 2, 20)).astype(np.float32)
+    x[0, :, :10, 1] = x[1, :, ::3, 0, 5] = x[1, :, :, 1, 6] = np.nan
+    shift = views.pose_shift(torch.from_numpy(x), 0.8, seeded(1)).numpy()  # a seed that swaps the two clips
+    mean = np.stack([np.nanmean(np.where(np.isnan(clip).all(1, keepdims=True), 0, clip), 1) for clip in x])
+    difference = np.delete(mean[1] - mean[0], 6, axis=2).ravel()
+    ours = [np.delete(one[:, 0], 6, axis=2).ravel() for one in shift]
+    for one, sign in zip(ours, (1, -1), strict=True):
+        share = one @ difference / (difference @ difference)
+        assert 0 < sign * share < 0.8
+        np.testing.assert_allclose(one, share * difference, atol=1e-5)
+    assert (shift[:, :, 0, 1, 6] == 0).all()
+
+
 def test_drift_is_slow_and_has_the_asked_size(window: Window) -> None:
     x = torch.zeros(200, 3, 64, 1, 20)
-    wander = views.drift(x, 0.1, seeded())
+    wander = views.drifted(x, 0.1, seeded())
     assert wander.std().item() == pytest.approx(0.1 * (3 / 2) ** 0.5, rel=0.05)
     assert (wander[:, :, 1:] - wander[:, :, :-1]).std() < 0.2 * wander.std()
 

@@ -65,14 +65,14 @@ def published_view(
     start, length = random_crop(window.lengths[chosen], config, generator)
     batch, device, (channels, _, joints) = len(chosen), window.device, window.shape
     is_sheared, is_zeroed = torch.rand(2, batch, 1, 1, generator=generator, device=device) < 0.5
-    shear = shear_matrix(batch, channels, config.shear, generator, device)
-    corruption = uniform((batch, channels, channels), 1.0, generator, device).masked_fill(is_zeroed, 0.0)
+    random = uniform((batch, channels, channels), 1.0, generator, device)
+    linear = torch.where(is_sheared, shear_matrix(random, config.shear), random.masked_fill(is_zeroed, 0.0))
     jittered = some_joints(batch, joints, round(config.jitter_joints * joints), generator, device)
     # A shear touches every joint, a jitter some: one map and one mask of joints for both.
-    touched = (jittered | is_sheared[:, :, 0])[:, None, None, None]
-    x = window.sample(chosen, start, length, frames).nan_to_num_(0.0)
-    x.lerp_(mapped(x, torch.where(is_sheared, shear, corruption)), touched.to(x.dtype))
-    return batch_axes(x)
+    touched = jittered | is_sheared[:, 0]
+    x = window.sample(chosen, start, length, frames)
+    x.view(*x.shape[:3], -1).lerp_(mapped(x, linear).flatten(3), over_people(touched, x))
+    return batch_axes(x.nan_to_num_(0.0))
 
 
 def composed_view(
@@ -82,7 +82,7 @@ def composed_view(
     start, length = random_crop(window.lengths[chosen], config, generator)
     batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
     linear = rotation_matrix(batch, channels, window.up, config.yaw, generator, device)
-    linear = shear_matrix(batch, channels, config.shear, generator, device) @ linear
+    linear = shear_matrix(uniform((batch, channels, channels), 1.0, generator, device), config.shear) @ linear
     if config.tilt:
         linear = tilt_matrix(batch, channels, config.tilt, generator, device) @ linear
     x = mapped(window.sample(chosen, start, length, frames), linear)
@@ -92,15 +92,15 @@ def composed_view(
         happens = chance(batch, config.reverse, generator, device)
         x = torch.where(happens[:, None, None, None, None], x.flip(2), x)
     if config.pose:
-        x = x + pose_shift(x, config.pose, generator)
+        x += pose_shift(x, config.pose, generator)
     if config.offset:
         shape = (batch, channels, 1, people, joints)
-        x = x + config.offset * torch.randn(shape, generator=generator, device=device)
+        x += config.offset * torch.randn(shape, generator=generator, device=device)
     if config.drift:
-        x = x + drift(x, config.drift, generator)
+        x = drifted(x, config.drift, generator)
     if config.noise:
-        x = x + config.noise * torch.randn(x.shape, generator=generator, device=device)
-    x = x.nan_to_num(0.0)
+        x.add_(torch.randn(x.shape, generator=generator, device=device), alpha=config.noise)
+    x.nan_to_num_(0.0)
     if config.blur:
         x = blurred(x, config.blur, generator)
     if config.mask_axis:
@@ -108,15 +108,15 @@ def composed_view(
         masked = (axis == torch.arange(channels, device=device)) & chance(
             batch, config.mask_axis, generator, device
         ).unsqueeze(1)
-        x = x.masked_fill(masked[:, :, None, None, None], 0.0)
+        x.masked_fill_(masked[:, :, None, None, None], 0.0)
+    masked = torch.zeros((batch, joints), dtype=torch.bool, device=device)
     if config.mask_joints:
-        masked = some_joints(batch, joints, round(config.mask_joints * joints), generator, device)
-        masked = masked & chance(batch, config.mask_probability, generator, device)[:, None]
-        x = x.masked_fill(masked[:, None, None, None], 0.0)
+        some = some_joints(batch, joints, round(config.mask_joints * joints), generator, device)
+        masked |= some & chance(batch, config.mask_probability, generator, device)[:, None]
     if config.mask_part:
-        masked = one_part(batch, window, generator)
-        masked = masked & chance(batch, config.mask_part, generator, device)[:, None]
-        x = x.masked_fill(masked[:, None, None, None], 0.0)
+        masked |= one_part(batch, window, generator) & chance(batch, config.mask_part, generator, device)[:, None]
+    if config.mask_joints or config.mask_part:
+        x.view(*x.shape[:3], -1).mul_(over_people(~masked, x))
     return batch_axes(x)
 
 
@@ -135,12 +135,10 @@ def mapped(x: Float[Tensor, "b c t m v"], linear: Float[Tensor, "b c c"]) -> Flo
     return torch.bmm(linear, x.flatten(2)).view_as(x)
 
 
-def shear_matrix(
-    batch: int, channels: int, reach: float, generator: torch.Generator, device: torch.device
-) -> Float[Tensor, "b c c"]:
-    """Ones on the diagonal, the rest uniform in +- reach."""
-    eye = torch.eye(channels, device=device)
-    return eye + uniform((batch, channels, channels), reach, generator, device) * (1 - eye)
+def shear_matrix(random: Float[Tensor, "b c c"], reach: float) -> Float[Tensor, "b c c"]:
+    """Ones on the diagonal, the rest from numbers uniform in (-1, 1), times reach."""
+    eye = torch.eye(random.shape[-1], device=random.device)
+    return torch.addcmul(eye, random, 1 - eye, value=reach)
 
 
 def rotation_matrix(
@@ -172,29 +170,34 @@ def tilt_matrix(
 def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b c t m v"]:
     """Left-right mirror image: x changes sign and left joints take the place of right ones."""
     partner = torch.tensor(window.layout.mirror, device=x.device)
-    sign = torch.ones(x.shape[1], 1, 1, 1, device=x.device)
-    sign[0] = -1
-    return torch.where(happens[:, None, None, None, None], x[..., partner] * sign, x)
+    image = x.index_select(4, partner)
+    image[:, 0].neg_()
+    return torch.where(happens[:, None, None, None, None], image, x)
 
 
 def pose_shift(x: Float[Tensor, "b c t m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b c 1 m v"]:
     """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's."""
-    mean = x.nanmean(dim=2, keepdim=True)
+    # How often each joint was seen; a mapped joint is missing in all its coordinates or in none.
+    seen = x.shape[2] - x[:, :1].isnan().to(x.dtype).sum(dim=2, keepdim=True)
+    mean = x.nansum(dim=2, keepdim=True) / seen
     other = mean[torch.randperm(len(x), generator=generator, device=x.device)]
     share = reach * torch.rand((len(x), 1, 1, 1, 1), generator=generator, device=x.device)
     return (share * (other - mean)).nan_to_num(0.0)
 
 
-def drift(x: Float[Tensor, "b c t m v"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b c t m v"]:
-    """A slow wander of every joint: cosines of one, two and three half-waves over the view."""
+def drifted(x: Float[Tensor, "b c t m v"], deviation: float, generator: torch.Generator) -> Float[Tensor, "b c t m v"]:
+    """Add a slow wander of every joint: cosines of one, two and three half-waves over the view."""
     batch, channels, frames, people, joints = x.shape
     time = (torch.arange(frames, device=x.device) + 0.5) / frames
-    waves = torch.cos(math.pi * torch.arange(1, 4, device=x.device) * time[:, None])
-    size = torch.randn((batch, channels, 3, people * joints), generator=generator, device=x.device)
-    return (deviation * waves @ size).view_as(x)
+    waves = deviation * torch.cos(math.pi * torch.arange(1, 4, device=x.device) * time[:, None])
+    size = torch.randn((batch * channels, 3, people * joints), generator=generator, device=x.device)
+    planes = x.view(batch * channels, frames, people * joints)
+    return torch.baddbmm(planes, waves.expand(len(size), -1, -1), size).view_as(x)
 
 
-def blurred(x: Float[Tensor, "b c t m v"], probability: float, generator: torch.Generator) -> Float[Tensor, "b c t m v"]:
+def blurred(
+    x: Float[Tensor, "b c t m v"], probability: float, generator: torch.Generator
+) -> Float[Tensor, "b c t m v"]:
     """Some clips smoothed over time by a Gaussian of 15 taps, its deviation uniform in (0.1, 2) frames.
 
     The weights sum to one at every frame, ends included (AimCLR's and AS-CAL's published kernels are not normalised).
@@ -215,6 +218,11 @@ def some_joints(
     """For each clip, a random set of `count` joints."""
     order = torch.rand((batch, joints), generator=generator, device=device).argsort(dim=1)
     return order < count
+
+
+def over_people(joints: Bool[Tensor, "b v"], x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b 1 1 mv"]:
+    """One for the chosen joints of every person, else zero, beside x as (B, C, T, M V): long rows are quicker."""
+    return joints.to(x.dtype).repeat(1, x.shape[3])[:, None, None]
 
 
 def one_part(batch: int, window: Window, generator: torch.Generator) -> Bool[Tensor, "b v"]:

@@ -1,9 +1,9 @@
 """A window of a store: clips are cropped, resized and normalised there, batch by batch, on the compute device.
 
-No worker processes and no per-sample Python: one gather of the frames that a batch of views needs and one linear
-interpolation. Centring, alignment and scale are the store's transforms, applied here, so that they are switches of a
-run and not another preparation. A window that fits is resident on the device; a larger one stays on disk, mapped, and
-each batch reads the frames it needs and no others.
+No worker processes and no per-sample Python: the frames that a batch of views needs are gathered and interpolated in
+one pass over the result. Centring, alignment and scale are the store's transforms, applied here, so that they are
+switches of a run and not another preparation. A window that fits is resident on the device; a larger one stays on disk,
+mapped, and each batch reads the frames it needs and no others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from halpose.config import DataConfig
 from halpose.data.store import Store
@@ -88,8 +89,8 @@ class Transforms:
 class Window:
     """Clips of a store, resident on a device.
 
-    Batches are made as (B, C, T, M, V), each coordinate in a contiguous stretch: in this order the 3 x 3 maps of the
-    views are one product per clip and run at the memory's speed.
+    Clips and batches of them, (B, C, T, M, V), hold each coordinate in a contiguous stretch: in this order the frames
+    of a crop are read one after another, and the 3 x 3 maps of the views are one product per clip.
 
     Attributes:
         starts: (N,) first frame of each clip.
@@ -103,15 +104,18 @@ class Window:
 
     def __init__(
         self,
-        planes: Float[Tensor, "f c m v"],
+        table: Float[Tensor, "rows mv"],
+        shape: tuple[int, int, int],
         lengths: Int[np.ndarray, " n"],
         layout: Layout,
         up: int = 1,
         clips: Int[np.ndarray, " n"] | None = None,
     ) -> None:
-        self._describe(planes.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
-        self.shape = (planes.shape[1], planes.shape[2], planes.shape[3])
-        self.table = planes.flatten(0, 1).flatten(1)  # a row for each frame and coordinate
+        self._describe(table.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
+        self.shape = shape
+        self.table = (
+            table  # a row for each coordinate and frame: a clip's first coordinate in all its frames, its second
+        )
 
     @classmethod
     def load(
@@ -133,22 +137,18 @@ class Window:
         people, joints, channels = store.frames.shape[1:]
         if int(lengths.sum()) * people * joints * channels * 4 > data.resident_gigabytes * 1e9:
             return MappedWindow(store, clips, transforms, torch.device(device))
-        planes = np.empty((int(lengths.sum()), channels, people, joints), np.float32)
+        table = np.empty((int(lengths.sum()) * channels, people * joints), np.float32)
         ends = np.cumsum(lengths)
         for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
             begin = store.clips.offsets[clips[number]]
             frames = np.asarray(store.frames[begin : begin + length], dtype=np.float32)
-            planes[end - length : end] = transforms.apply(frames, np.full(length, number))
-        return cls(torch.from_numpy(planes).to(device), lengths, store.layout, transforms.up, clips)
+            planes = transforms.apply(frames, np.full(length, number)).swapaxes(0, 1)
+            table[channels * (end - length) : channels * end] = planes.reshape(channels * length, -1)
+        shape = (channels, people, joints)
+        return cls(torch.from_numpy(table).to(device), shape, lengths, store.layout, transforms.up, clips)
 
     def __len__(self) -> int:
         return len(self.lengths)
-
-    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
-        """Normalised frames by their number in the window; `chosen` are the clips they belong to."""
-        channels, people, joints = self.shape
-        rows = index[:, None] * channels + torch.arange(channels, device=self.device)[:, None]
-        return self.table.index_select(0, rows.flatten()).view(*rows.shape, people, joints)
 
     def sample(
         self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
@@ -164,15 +164,25 @@ class Window:
         Returns:
             The crops; `batch_axes` puts the axes in their usual order.
         """
-        grid = torch.arange(frames, device=self.device)
-        position = (grid + 0.5) * (length[:, None] / frames) - 0.5
-        position = position.clamp_min(0.0).minimum((length - 1)[:, None].to(position.dtype))
-        below = position.floor().long()
-        above = torch.minimum(below + 1, (length - 1)[:, None])
-        first = (self.starts[chosen] + start)[:, None]
+        last = (length - 1)[:, None]
+        position = (torch.arange(frames, device=self.device) + 0.5) * (length[:, None] / frames) - 0.5
+        position = position.clamp_min_(0.0).minimum(last)
+        below = position.long()
+        taps = torch.stack((below, torch.minimum(below + 1, last)), dim=-1) + start[:, None, None]
         # Resizing and normalising are both linear, so that their order does not matter.
-        share = (position - below)[:, None, :, None, None]
-        return self.read(chosen, first + below).lerp_(self.read(chosen, first + above), share)
+        share = position - below
+        return self._between(chosen, taps, torch.stack((1 - share, share), dim=-1))
+
+    def _between(
+        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+    ) -> Float[Tensor, "b c t m v"]:
+        """Weighted sums of two normalised frames of a clip each, given by their number in the clip."""
+        channels, people, joints = self.shape
+        offsets = torch.arange(channels, device=self.device) * self.lengths[chosen, None]
+        rows = taps[:, None] + (self.starts[chosen, None] * channels + offsets)[:, :, None, None]
+        weights = weights[:, None].expand(rows.shape).reshape(-1, 2)
+        sums = embedding_bag(rows.view(-1, 2), self.table, mode="sum", per_sample_weights=weights)
+        return sums.view(*rows.shape[:-1], people, joints)
 
     def _describe(
         self,
@@ -204,8 +214,15 @@ class MappedWindow(Window):
         self.frames = store.frames
         self.transforms = transforms
 
-    def read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
+    def _between(
+        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+    ) -> Float[Tensor, "b c t m v"]:
         """As in `Window`, from disk."""
+        below, above = (self._read(chosen, index) for index in (self.starts[chosen, None, None] + taps).unbind(-1))
+        return below.lerp_(above, weights[:, None, :, 1, None, None])
+
+    def _read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
+        """Normalised frames by their number in the store."""
         frames = self.frames[index.flatten().cpu().numpy()].astype(np.float32, copy=False)
         clip = chosen.repeat_interleave(index.shape[1]).cpu().numpy()
         planes = torch.from_numpy(self.transforms.apply(frames, clip))
