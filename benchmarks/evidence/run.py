@@ -11,8 +11,6 @@ part and protocol; a cell that is there is not run again. Raw coordinates and th
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import shutil
 import sys
 import time
@@ -22,11 +20,10 @@ from typing import Any
 import torch
 from grid import GRIDS, Grid
 
-from halpose.config import Config
+from halpose.ablate.cells import hardware, read_rows, score_rows, warm_up, write_rows
 from halpose.data.store import Store
 from halpose.engine.run import Run
-from halpose.engine.trainer import fit_config, train
-from halpose.evaluate.run import evaluate_run
+from halpose.engine.trainer import train
 from halpose.settings import load_recipe, override_text
 
 
@@ -92,45 +89,10 @@ def run_cells(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def warm_up(store: Store, base: Config, path: Path, device: str) -> Path:
-    """The baseline up to the step where HaLP begins."""
-    config = fit_config(store, override_text(base, ("method=moco",)))[0]
-    start = max(1, int(config.halp.start * config.steps))
-    if not (path / "run.json").exists():
-        shutil.rmtree(path, ignore_errors=True)
-        train(store, config, path, device=device, stop_at=start)
-    return path
-
-
 def score(run: Run, store: Store, kinds: tuple[str, ...], device: str, common: dict[str, Any]) -> list[dict[str, Any]]:
-    """Validation part (where choices are made) and test part, k-NN and linear probe."""
-    rows = []
-    for part in ("validation", "test"):
-        for result in evaluate_run(run, store, part=part, kinds=kinds, device=device):
-            fields = {"part": part, "features": result.features, "protocol": result.protocol, "split": result.split}
-            interval = {"top1": result.top1, "low": result.low, "high": result.high, "clips": result.clips}
-            variant = common["variant"] if result.features == "trained" else result.features
-            rows.append(common | {"variant": variant} | fields | interval)
-    return rows
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Append the rows of one cell at once, so that a cell is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def hardware(device: str) -> str:
-    """What it was measured on."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU"
+    """The rows of a cell; untrained and raw features are variants of their own."""
+    rows = score_rows(run, store, kinds, device, common)
+    return [row if row["features"] == "trained" else row | {"variant": row["features"]} for row in rows]
 
 
 if __name__ == "__main__":

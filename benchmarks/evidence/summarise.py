@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from grid import GRIDS
-from run import read_rows
+
+from halpose.ablate.cells import read_rows
 
 
 def main() -> None:
