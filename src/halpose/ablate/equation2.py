@@ -146,9 +146,9 @@ def sentences(verdicts: Sequence[Verdict]) -> list[str]:
         f"(largest gap {gap:.1e}); the search takes {ratio:.0f} times as long.",
         f"Eq. 7's t*: for {100 * lost:.0f} % of the pairs it lies beyond that end "
         f"(median {beyond:.2f} times as far), where the rank filter discards it.",
-        f"Similarity: median over the anchors. Closed as hard: share of anchors whose best prototype's end is within {TOLERANCE:g} of that space's "
-        "solution. To real clip: median similarity of the solutions to the nearest key of another clip. Same class: "
-        "how often that key has the anchor's class.",
+        "Similarity: median over the anchors. Closed as hard: share of the anchors for which the best prototype's end "
+        f"is within {TOLERANCE:g} of this space's solution. To real clip: median similarity of the solutions to the "
+        "nearest key of another clip; same class: how often that key has the anchor's class.",
         "one prototype: a random one, as in training. between: non-negative combinations of anchor and prototypes, "
         "best of many searches. sphere: Eq. 2 as it stands, solved exactly where its least similarity is negative.",
     ]
