@@ -57,7 +57,7 @@ def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def standing() -> np.ndarray:
     """One upright pose, (20, 3), kinect20, metres, facing +z."""
     return STANDING.copy()
