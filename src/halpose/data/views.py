@@ -5,7 +5,8 @@
 was missing in the recording (NaN) is zero in the view.
 
 Reference: HaLP (CVPR 2023) Sec. 4.2; ISC: Thoker et al., Skeleton-contrastive 3D Action Representation Learning, ACM MM
-2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, reversal, noise, blur, masks); AimCLR: Guo et al., AAAI 2022.
+2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, reversal, noise, blur, masks); AimCLR: Guo et al., AAAI
+2022.
 """
 
 from __future__ import annotations
