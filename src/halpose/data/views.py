@@ -165,7 +165,8 @@ def tilt_matrix(
     angle = uniform((batch, 1, 1), math.radians(degrees), generator, device)
     eye = torch.eye(3, device=device)
     cross = torch.linalg.cross(axis[:, None].expand(-1, 3, -1), eye.expand(batch, -1, -1), dim=2)
-    return eye + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+    matrix: Float[Tensor, "b 3 3"] = eye + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+    return matrix
 
 
 def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b c t m v"]:
