@@ -29,7 +29,7 @@ from pages import PAGES, ROOT, Block, Page, Table, code, page
 BLOCKS = [block for found in PAGES for block in found.blocks]
 SHELL = [block for block in BLOCKS if block.language in ("bash", "console")]
 TABLES = [table for found in PAGES for table in found.tables]
-REGISTRIES = (methods.METHODS, encoders.ENCODERS, evaluate.EVALUATIONS, io.FORMATS, catalog.DATASETS)
+REGISTRIES = (methods.METHODS, encoders.ENCODERS, evaluate.EVALUATIONS, evaluate.TUNINGS, io.FORMATS, catalog.DATASETS)
 SECTION = "|".join(sorted({key.split(".")[0] for key in known_keys() if "." in key}))
 
 # What a table's column of this name may hold between backticks, and whether the page must list all of it.
@@ -40,7 +40,7 @@ NAMED: dict[str, tuple[Any, str]] = {
     "layout": (layout_names(), "docs/data.md"),
     "encoder": (encoders.ENCODERS, "docs/encoders-and-views.md"),
     "method": (methods.METHODS, "docs/method.md"),
-    "protocol": (evaluate.EVALUATIONS, "docs/evaluation.md"),
+    "protocol": ({**evaluate.EVALUATIONS, **evaluate.TUNINGS}, "docs/evaluation.md"),
     "setting": (known_keys(), ""),
 }
 

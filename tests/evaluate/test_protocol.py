@@ -16,7 +16,7 @@ from halpose.evaluate.protocol import evaluate
 Clusters = Callable[..., FeatureSet]
 CLASSES = ("a", "b", "c", "d")
 ABOUT = {"classes": CLASSES, "split": "x-sub"}
-QUICK = Settings(epochs=20, learning_rate=0.1)
+QUICK = Settings(epochs=20, learning_rate=0.1, shares=(0.5,), draws=2)
 
 
 def relabelled(samples: Samples, labels: np.ndarray) -> Samples:
@@ -170,7 +170,17 @@ def test_clips_without_a_label_are_told_in_the_result(clusters: Clusters) -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"k": 0}, {"learning_rate": 0.0}, {"epochs": -1}, {"strengths": ()}, {"strengths": (1.0, -1.0)}]
+    "wrong",
+    [
+        {"k": 0},
+        {"learning_rate": 0.0},
+        {"epochs": -1},
+        {"strengths": ()},
+        {"strengths": (1.0, -1.0)},
+        {"draws": 0},
+        {"shares": ()},
+        {"shares": (1.5,)},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -152,6 +152,8 @@ def test_several_draws_are_averaged() -> None:
     result = Result.from_predictions(draws, labels, CLASSES, **ABOUT)
     assert result.top1 == 0.75
     assert result.clips == 4
+    assert result.by_draw == (1.0, 0.5)
+    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
     assert result.confusion[:2] == ((3, 1, 0, 0), (1, 3, 0, 0))
     assert (result.low, result.high) == wilson_over_draws(draws == labels)
     assert result.per_class[:2] == (0.75, 0.75)

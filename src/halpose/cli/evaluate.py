@@ -17,8 +17,8 @@ from halpose.cli.console import WorkingBar, show
     "--protocol",
     "names",
     default="",
-    help="Comma-separated protocols (knn, linear, linear-sgd, retrieval, ensemble, ensemble-knn) and features "
-    "(untrained, raw). Default: knn, linear and all features.",
+    help="Comma-separated protocols (knn, linear, linear-sgd, semi-linear, retrieval, ensemble, ensemble-knn, "
+    "finetune, semi) and features (untrained, raw). Default: knn, linear and all features.",
 )
 @click.option("--streams", default="", help="Comma-separated streams of the run. Default: all, side by side.")
 @click.option("--split", default="", help="Split of the store. Default: the run's.")
@@ -27,6 +27,16 @@ from halpose.cli.console import WorkingBar, show
     help="validation: to choose settings without looking at the test part.",
 )  # fmt: skip
 @click.option("-k", default=1, show_default=True, type=click.IntRange(min=1), help="Neighbours of knn.")
+@click.option("--shares", default="0.01,0.05,0.1,0.2", show_default=True, help="Of the labels, for semi, semi-linear.")
+@click.option("--draws", default=5, show_default=True, type=click.IntRange(min=1), help="Draws of these labels.")
+@click.option("--unstratified", is_flag=True, help="Draw labels whatever their class, as the published code does.")
+@click.option("--epochs", default=0.0, type=click.FloatRange(min=0), help="Of finetune and semi. Default: 600 steps.")
+@click.option("--learning-rate", "rates", default="", help="Of finetune and semi; several: chosen on validation.")
+@click.option(
+    "--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", show_default=True,
+    help="Of finetune and semi.",
+)  # fmt: skip
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of draws, new layers, views.")
 @click.option("--best-on-test", is_flag=True, help="Also report what peeking at the test part gives (the paper does).")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
@@ -39,6 +49,13 @@ def evaluate(
     split: str,
     part: str,
     k: int,
+    shares: str,
+    draws: int,
+    unstratified: bool,
+    epochs: float,
+    rates: str,
+    optimizer: str,
+    seed: int,
     best_on_test: bool,
     device: str,
     threads: int | None,
@@ -55,6 +72,7 @@ def evaluate(
       halpose evaluate runs/utd --on stores/utd-mhad --part validation --protocol knn
       halpose evaluate runs/utd --on stores/utd-mhad --protocol retrieval,raw --json
       halpose evaluate runs/joint runs/bone --on stores/utd-mhad --protocol ensemble
+      halpose evaluate runs/utd --on stores/utd-mhad --protocol finetune,untrained
     """
     import torch
 
@@ -62,7 +80,7 @@ def evaluate(
     from halpose.engine.checkpoint import write_json
     from halpose.engine.run import Run
     from halpose.engine.trainer import resolve_device
-    from halpose.evaluate.base import Settings
+    from halpose.evaluate.base import Settings, tuning_settings
     from halpose.evaluate.result import table
     from halpose.evaluate.run import evaluate_run, parse_protocols
 
@@ -81,7 +99,16 @@ def evaluate(
             protocols=protocols,
             kinds=kinds,
             streams=_words(streams),
-            settings=Settings(k=k, best_on_test=best_on_test, device=str(where)),
+            settings=Settings(
+                k=k,
+                shares=_numbers("--shares", shares),
+                draws=draws,
+                stratified=not unstratified,
+                tuning=tuning_settings(optimizer, epochs, _numbers("--learning-rate", rates)),
+                best_on_test=best_on_test,
+                seed=seed,
+                device=str(where),
+            ),
             device=where,
             progress=progress,
         )
@@ -98,3 +125,10 @@ def evaluate(
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in _words(text))
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give numbers with commas", param_hint=option) from None

@@ -74,6 +74,7 @@ NTU_60 = DatasetSpec(
     counts={"x-sub": (40_091, 16_487), "x-view": (37_646, 18_932)},
     missing_list="NTU_RGBD_samples_with_missing_skeletons.txt (302 names)",
     normalisation=PUBLISHED,
+    family="ntu",
     notes=("With the 302 clips of the published list, x-sub is 40 320 / 16 560 and x-view 37 920 / 18 960.",),
 )
 
@@ -111,6 +112,7 @@ NTU_120 = DatasetSpec(
     counts={"x-sub": (63_026, 50_919), "x-set": (54_468, 59_477)},
     missing_list="NTU_RGBD120_samples_with_missing_skeletons.txt (535 names)",
     normalisation=PUBLISHED,
+    family="ntu",
     notes=("Contains NTU RGB+D 60: its training subjects contain those of NTU-60 x-sub.",),
 )
 

@@ -19,7 +19,7 @@ from halpose.data.people import follow, seen
 from halpose.errors import DataError
 from halpose.skeleton import Layout, Sequence, load_layout
 
-__all__ = ["CleanClip", "clean", "normalise", "published_normalisation"]
+__all__ = ["CleanClip", "clean", "normalise", "published_normalisation", "transforms"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> Clea
         positions=positions,
         layout=layout.name,
         name=sequence.name,
-        **_transforms(positions[0], layout),
+        **transforms(positions[0], layout),
         repairs={what: count for what, count in repairs.items() if count},
         label=sequence.label,
         subject=sequence.subject,
@@ -202,8 +202,8 @@ def _fill_gaps(
     return filled
 
 
-def _transforms(actor: Float[np.ndarray, "t v c"], layout: Layout) -> dict[str, Any]:
-    """Origin, rotations and scales of a clip, from its main actor."""
+def transforms(actor: Float[np.ndarray, "t v c"], layout: Layout) -> dict[str, Any]:
+    """Origin, rotations and scales of a clip, by the names of `CleanClip`, from its main actor."""
     channels = actor.shape[-1]
     centres = _centres(actor, layout)
     origin = np.zeros(3, dtype=np.float32)

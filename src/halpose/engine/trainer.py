@@ -32,6 +32,7 @@ from halpose.engine.checkpoint import (
 from halpose.engine.metrics import Log, keep_rows
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
+from halpose.engine.seen import read_lines, seen_lines, write_lines
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
 from halpose.methods.base import Moment
 
@@ -185,7 +186,9 @@ class Trainer:
         self.config, self.out, self.device = config, out, device
         self.shape = Shape.of_store(store)
         self.store = {"path": str(store.path), "name": store.name, "clips": len(store)}
-        self.window = Window.load(store, store.part(config.data.split, config.data.part), config.data, device)
+        clips = store.part(config.data.split, config.data.part)
+        self.seen = seen_lines(store, clips)
+        self.window = Window.load(store, clips, config.data, device)
         self.method = fresh_method(config, self.shape).to(device).train()
         named = self.method.query_parameters()
         self.names = [name for name, _ in named]
@@ -200,6 +203,7 @@ class Trainer:
         config = self.config
         last = min(config.steps, stop_at or config.steps)
         write_json(self.out / "config.json", self._about())
+        write_lines(self.out, self.seen)
         metrics = self.out / "metrics.jsonl"
         recent = keep_rows(metrics, self.step)[-_RECENT:]
         for watcher in watchers:
@@ -298,6 +302,7 @@ class Trainer:
         if checkpoint.about.get("device") == self.device.type:
             self.view_generator.set_state(checkpoint.training["generator/views"])
             self.method_generator.set_state(checkpoint.training["generator/method"])
+        self.seen = list(dict.fromkeys((*read_lines(run), *self.seen)))
         self.step = checkpoint.step
 
     def resume(self) -> None:

@@ -102,6 +102,19 @@ class TuningSettings:
             raise ConfigError(f"epochs is {self.epochs}; it must not be negative")
 
 
+def tuning_settings(optimizer: str = "adamw", epochs: float = 0.0, rates: tuple[float, ...] = ()) -> TuningSettings:
+    """What suits an optimizer: AdamW at 0.001 for short trainings, or the paper's SGD at 0.01.
+
+    Args:
+        optimizer: `adamw` or `sgd`.
+        epochs: see `TuningSettings`.
+        rates: learning rates instead of the one that suits.
+    """
+    if optimizer == "sgd":
+        return TuningSettings(rates or (1e-2,), OptimizerConfig(name="sgd", weight_decay=1e-4), epochs=epochs)
+    return TuningSettings(rates or (1e-3,), epochs=epochs)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an evaluation found.

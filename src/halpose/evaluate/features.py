@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,16 +48,30 @@ def extract(
         progress: called with the number of clips done.
     """
     method.eval()
-    found = []
+    found: list[np.ndarray] = []
+    for view in fixed_views(store, clips, data, device):
+        found.append(method.features(view, streams).float().cpu().numpy())
+        if progress is not None:
+            progress(sum(map(len, found)))
+    return np.concatenate(found)
+
+
+def fixed_views(
+    store: Store, clips: Int[np.ndarray, " n"], data: DataConfig, device: torch.device | str
+) -> Iterator[Float[torch.Tensor, "b m t v c"]]:
+    """The view of evaluation of clips, a batch at a time, in bounded memory.
+
+    Args:
+        store: the recordings.
+        clips: which.
+        data: normalisation and number of frames.
+        device: where the views are made.
+    """
     for at in range(0, len(clips), _BLOCK):
         window = Window.load(store, clips[at : at + _BLOCK], data, device)
         for first in range(0, len(window), _BATCH):
             chosen = torch.arange(first, min(first + _BATCH, len(window)), device=device)
-            view = evaluation_view(window, chosen, data.frames)
-            found.append(method.features(view, streams).float().cpu().numpy())
-            if progress is not None:
-                progress(sum(map(len, found)))
-    return np.concatenate(found)
+            yield evaluation_view(window, chosen, data.frames)
 
 
 def run_features(

@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Int
 
 from halpose.errors import ConfigError, DataError
-from halpose.evaluate import EVALUATIONS
+from halpose.evaluate import EVALUATIONS, TUNINGS
 from halpose.evaluate.base import Outcome, Outcomes, Part, Settings
 from halpose.evaluate.featureset import FeatureSet
+from halpose.evaluate.learner import Learner
 from halpose.evaluate.result import Result
 
 Candidates: TypeAlias = Mapping[str, Callable[[], FeatureSet]]
@@ -55,7 +56,7 @@ def evaluate(
     """
     settings = settings or Settings()
     for protocol in protocols:
-        _known(protocol)
+        _check_known(protocol)
     if settings.best_on_test and part != "test":
         raise ConfigError("best_on_test is about the test part; ask for it together with part 'test'")
     results = []
@@ -68,7 +69,36 @@ def evaluate(
     return results
 
 
-def _known(protocol: str) -> None:
+def tune_and_score(
+    kind: str, learner: Learner, protocol: str, part: Part = "test", settings: Settings | None = None
+) -> list[Result]:
+    """Train an encoder with labels and score it.
+
+    Args:
+        kind: `trained` or `untrained`: where it begins.
+        learner: the encoder, and the clips.
+        protocol: a name in `TUNINGS`.
+        part: `test`, or `validation` to compare settings.
+        settings: of the protocol; the defaults when None.
+
+    Raises:
+        ConfigError: an unknown protocol, or an impossible setting.
+        DataError: the labels do not allow a score.
+        TrainingError: training diverged.
+    """
+    settings = settings or Settings()
+    if protocol not in TUNINGS:
+        raise ConfigError(f"no protocol named {protocol!r} trains an encoder; there are {', '.join(TUNINGS)}")
+    started = time.perf_counter()
+    learned, scored = (learner.labels(clips) for clips in learner.roles(part))
+    classes = learner.store.classes
+    notes = absent_classes(learned, scored, part, classes)
+    outcomes = TUNINGS[protocol](learner, part, settings)
+    about = {"protocol": protocol, "features": kind, "split": learner.split, "part": part, "device": settings.device}
+    return to_results(outcomes, scored, classes, notes, time.perf_counter() - started, about)
+
+
+def _check_known(protocol: str) -> None:
     if protocol not in EVALUATIONS:
         near = get_close_matches(protocol, EVALUATIONS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

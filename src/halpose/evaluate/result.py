@@ -47,6 +47,7 @@ class Result:
         low: lower end of its 95 % interval (Wilson; with several draws, `wilson_over_draws`).
         high: upper end.
         clips: how many were scored.
+        by_draw: with several draws of labels, what each reached.
         variant: which of several scores that one protocol gives, such as `5 %` of the labels.
         metric: name of the number to look at first: `top1`, or one of `values`.
         values: further numbers by name, such as `mAP`.
@@ -69,6 +70,7 @@ class Result:
     low: float
     high: float
     clips: int
+    by_draw: tuple[float, ...] = ()
     variant: str = ""
     metric: str = "top1"
     values: Mapping[str, Measure] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class Result:
             low=low,
             high=high,
             clips=len(labels),
+            by_draw=tuple((draws == labels).mean(axis=1).tolist()) if len(draws) > 1 else (),
             classes=tuple(classes),
             confusion=tuple(tuple(row) for row in confusion.tolist()),
             **about,
@@ -141,7 +144,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, with the accuracy of each class."""
         table = asdict(self)
-        for name in ("classes", "notes"):
+        for name in ("classes", "notes", "by_draw"):
             table[name] = list(table[name])
         table["confusion"] = [list(row) for row in self.confusion]
         return table | {"per_class": list(self.per_class), "mean_per_class": self.mean_per_class}
@@ -155,7 +158,7 @@ class Result:
         """
         known = {f.name for f in fields(cls)}
         values = {key: value for key, value in table.items() if key in known}
-        for name in ("classes", "notes"):
+        for name in ("classes", "notes", "by_draw"):
             values[name] = tuple(values.get(name, ()))
         values["values"] = {name: Measure(**value) for name, value in values.get("values", {}).items()}
         values["confusion"] = tuple(tuple(row) for row in values.get("confusion", ()))

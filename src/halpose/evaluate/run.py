@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.errors import ConfigError
-from halpose.evaluate import EVALUATIONS
+from halpose.evaluate import EVALUATIONS, TUNINGS
 from halpose.evaluate.base import Part, Progress, Settings, silent
 from halpose.evaluate.features import chosen_streams, run_features
 from halpose.evaluate.featureset import FeatureSet, side_by_side
-from halpose.evaluate.protocol import Candidates, evaluate
+from halpose.evaluate.learner import Learner
+from halpose.evaluate.protocol import Candidates, evaluate, tune_and_score
 from halpose.evaluate.raw import raw_sets
 from halpose.evaluate.result import Result
+from halpose.evaluate.transfer import adapt
+from halpose.methods.base import Method
 
 FEATURES = ("trained", "untrained", "raw")
 PROTOCOLS = ("knn", "linear")
@@ -33,13 +38,14 @@ def parse_protocols(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
     Raises:
         ConfigError: a name is neither.
     """
-    unknown = [name for name in names if name not in EVALUATIONS and name not in FEATURES]
+    known = (*EVALUATIONS, *TUNINGS)
+    unknown = [name for name in names if name not in known and name not in FEATURES]
     if unknown:
         raise ConfigError(
-            f"--protocol {unknown[0]}: there are the protocols {', '.join(EVALUATIONS)} "
+            f"--protocol {unknown[0]}: there are the protocols {', '.join(known)} "
             f"and the features {', '.join(FEATURES)}"
         )
-    protocols = tuple(name for name in names if name in EVALUATIONS)
+    protocols = tuple(name for name in names if name in known)
     kinds = tuple(kind for kind in FEATURES if kind == "trained" or kind in names)
     return protocols or PROTOCOLS, kinds if names else FEATURES
 
@@ -61,33 +67,93 @@ def evaluate_run(
 
     Args:
         run: the run, on `device`; or several, whose streams are taken together as those of one.
-        store: labelled recordings of the run's layout.
+        store: labelled recordings; of another layout, joints are mapped by name, and of another data set it is a
+            transfer, which the results' notes say.
         split: which; empty: the run's own, else the store's first.
         part: `test`, or `validation` to choose settings.
-        protocols: names in `EVALUATIONS`.
+        protocols: names in `EVALUATIONS` and `TUNINGS`.
         kinds: of `FEATURES`.
         streams: which of the run's streams; all when empty.
         settings: of the protocols.
         device: where to compute.
         progress: told what is being worked on.
+
+    Raises:
+        ConfigError: there is no such split, stream or protocol, or several runs are to be tuned as one.
+        DataError: the recordings do not allow a score, or pre-training has seen what would be scored in a transfer.
     """
     runs = (run,) if isinstance(run, Run) else tuple(run)
     split = _split(runs[0], store, split)
     settings = settings or Settings(device=str(device))
-    results = []
+    adapted = [adapt(one, store, split, part) for one in runs]
+    stores = [taken for taken, _ in adapted]
+    notes = tuple(dict.fromkeys(note for _, found in adapted for note in found))
+    results: list[Result] = []
     for kind in kinds:
-        progress(f"{kind} features", 0, 0)
-        source: FeatureSet | Candidates
         if kind == "raw":
-            source, asked = raw_sets(store, split), [name for name in protocols if name in RAW_PROTOCOLS] or ["knn"]
-        else:
-            source, asked = _features(runs, store, split, kind, streams, device, progress), list(protocols)
-        for protocol in asked:
-            progress(f"{kind} {protocol}", 0, 0)
-            results += evaluate(
-                {kind: source}, [protocol], classes=store.classes, split=split, part=part, settings=settings
-            )
+            names = [name for name in protocols if name in RAW_PROTOCOLS] or ["knn"]
+            results += _read(kind, raw_sets(store, split), names, store, split, part, settings, progress)
+            continue
+        reading = [name for name in protocols if name not in TUNINGS]
+        if reading:
+            source = _features(runs, stores, split, kind, streams, device, progress)
+            found = _read(kind, source, reading, store, split, part, settings, progress)
+            results += [replace(result, notes=notes + result.notes) for result in found]
+        for protocol in protocols:
+            if protocol in TUNINGS:
+                learner = _learner(runs, stores[0], split, kind, streams, device, progress)
+                found = tune_and_score(kind, learner, protocol, part, settings)
+                results += [replace(result, notes=notes + result.notes) for result in found]
     return results
+
+
+def _read(
+    kind: str,
+    source: FeatureSet | Candidates,
+    protocols: Sequence[str],
+    store: Store,
+    split: str,
+    part: Part,
+    settings: Settings,
+    progress: Progress,
+) -> list[Result]:
+    """Score features, one protocol after another."""
+    results = []
+    for protocol in protocols:
+        progress(f"{kind} {protocol}", 0, 0)
+        results += evaluate(
+            {kind: source}, [protocol], classes=store.classes, split=split, part=part, settings=settings
+        )
+    return results
+
+
+def _learner(
+    runs: Sequence[Run],
+    store: Store,
+    split: str,
+    kind: str,
+    streams: Sequence[str],
+    device: torch.device | str,
+    progress: Progress,
+) -> Learner:
+    """The encoder of a run, trained or as it was before its first step, to be tuned.
+
+    Raises:
+        ConfigError: there are several runs.
+    """
+    if len(runs) > 1:
+        raise ConfigError(
+            f"several runs cannot be tuned as one; give one of {', '.join(str(run.path) for run in runs)}"
+        )
+    run = runs[0]
+
+    def start() -> Method:
+        return copy.deepcopy(run.method) if kind == "trained" else run.untrained(device)
+
+    def told(what: str, done: int = 0, total: int = 0) -> None:
+        progress(f"{kind} {what}", done, total)
+
+    return Learner(start, run.config, store, split, chosen_streams(run, streams), device, told)
 
 
 def _split(run: Run, store: Store, split: str) -> str:
@@ -102,17 +168,20 @@ def _split(run: Run, store: Store, split: str) -> str:
 
 def _features(
     runs: Sequence[Run],
-    store: Store,
+    stores: Sequence[Store],
     split: str,
     kind: str,
     streams: Sequence[str],
     device: torch.device | str,
     progress: Progress,
 ) -> FeatureSet:
-    """Features of all runs; a stream is called by its own name, and by its run's where there are several."""
+    """Features of all runs, each from the store as it takes it.
+
+    A stream is called by its own name, and by its run's where there are several.
+    """
     found: dict[str, FeatureSet] = {}
     folders = [run.path.name for run in runs]
-    for run in runs:
+    for run, store in zip(runs, stores, strict=True):
         owner = run.path.name if folders.count(run.path.name) == 1 else str(run.path)
         sets = run_features(run, store, split, kind, device, streams, progress)
         names = chosen_streams(run, streams)

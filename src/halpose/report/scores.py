@@ -17,7 +17,9 @@ PROTOCOLS = {
     "knn": "Nearest neighbours",
     "linear": "Linear probe",
     "linear-sgd": "Linear probe, as published",
+    "semi-linear": "Linear probe, some labels",
     "retrieval": "Retrieval",
+    "finetune": "Fine-tuned",
     "ensemble": "Streams' probes added",
     "ensemble-knn": "Streams' neighbours added",
 }

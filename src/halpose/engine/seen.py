@@ -1,0 +1,87 @@
+"""Which clips pre-training has seen: kept beside a run, so that a later evaluation can refuse to score them.
+
+`seen.tsv` has a line for each clip: data set, subject, name. A run that was forked from another has seen what that one
+had seen, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int
+
+from halpose.data.catalog import DATASETS
+from halpose.data.store import Store
+from halpose.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from halpose.engine.run import Run
+
+FILE = "seen.tsv"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run was pre-trained on.
+
+    Attributes:
+        clips: (data set, name) of each clip.
+        subjects: (data set, subject) of each person whom the data set names.
+    """
+
+    clips: frozenset[tuple[str, str]] = frozenset()
+    subjects: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was recorded at all."""
+        return bool(self.clips)
+
+
+def seen_lines(store: Store, clips: Int[np.ndarray, " n"]) -> list[str]:
+    """A line for each clip, as they are kept."""
+    rows = ((store.name, str(store.clips.subject[clip]), str(store.clips.name[clip])) for clip in clips)
+    return ["\t".join(" ".join(value.split()) for value in row) for row in rows]
+
+
+def read_lines(run: Path) -> list[str]:
+    """What is kept of a run; nothing of one from before it was recorded, or from elsewhere."""
+    file = run / FILE
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def write_lines(run: Path, lines: Iterable[str]) -> None:
+    """Keep what a run has seen."""
+    partial = run / f".{FILE}.partial"
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    partial.replace(run / FILE)
+
+
+def read_seen(run: Run) -> Seen:
+    """What a run has seen; of a run from before it was recorded, or from elsewhere, nothing is known.
+
+    Raises:
+        CheckpointError: the record is damaged.
+    """
+    try:
+        rows = [line.split("\t") for line in read_lines(run.path)]
+        clips = frozenset((data_set, name) for data_set, _, name in rows)
+        subjects = frozenset((data_set, subject) for data_set, subject, _ in rows if subject)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{run.path / FILE}: damaged ({error}); delete it to go on without checking what pre-training has seen"
+        ) from None
+    return Seen(clips, subjects)
+
+
+def same_people(data_set: str) -> tuple[str, ...]:
+    """Data sets whose clip names and subject numbers mean the same clips and people as this one's, itself included."""
+    for family in {spec.family for spec in DATASETS.values() if spec.family}:
+        members = tuple(name for name, spec in DATASETS.items() if spec.family == family)
+        if data_set in members:
+            return members
+    return (data_set,)
