@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,26 @@ def test_the_program_is_installed() -> None:
         [Path(sys.executable).with_name("halpose"), "--version"], capture_output=True, text=True, timeout=60, check=True
     )
     assert process.stdout.startswith("halpose, version ")
+
+
+def test_tuning_and_shares_are_told_in_json(run: Path, toy_store: Path) -> None:
+    words = ("--protocol", "semi-linear,semi", "--shares", "0.2", "--draws", "2", "--epochs", "0.2", "--seed", "3")
+    outcome = halpose("evaluate", run, "--on", toy_store, *words, "--streams", "joint", "--json")
+    assert outcome.code == 0, outcome.err
+    found = {row["protocol"]: row for row in outcome.json["results"]}
+    assert set(found) == {"semi-linear", "semi"} and outcome.json["runs"] == [str(run)]
+    for row in found.values():
+        assert {"protocol", "features", "split", "top1", "low", "high", "device"} <= row.keys()
+        assert row["variant"] == "20 %" and len(row["by_draw"]) == 2
+    assert found["semi"]["settings"]["steps"] == 1
+    halpose("evaluate", run, "--on", toy_store, "--shares", "some").fails("--shares")
+    halpose("evaluate", run, "--on", toy_store, "--streams", "bone").fails("no stream named 'bone'")
+
+
+def test_several_runs_are_added(run: Path, toy_store: Path, tmp_path: Path) -> None:
+    twin = shutil.copytree(run, tmp_path / "twin")
+    outcome = halpose("evaluate", run, twin, "--on", toy_store, "--protocol", "ensemble,knn", "--json")
+    assert outcome.code == 0, outcome.err
+    both, alone = outcome.json["results"]
+    assert set(both["values"]) == {"run joint", "twin joint"} and alone["protocol"] == "knn"
+    assert (run / "together-toy-x-sub-test.json").exists() and not list(run.glob("evaluation-*"))

@@ -49,7 +49,7 @@ def test_the_strength_is_chosen_on_validation_and_test_labels_have_no_say(cluste
     for one, other in zip(semi_linear(sets, "test", Settings()), semi_linear(rolled, "test", Settings()), strict=True):
         assert one.settings == other.settings and one.selected_on == "validation"
         np.testing.assert_array_equal(one.predictions, other.predictions)
-        tried = one.settings["validation_by_C"]
+        tried = one.settings["validation_likelihood_by_C"]
         assert tried[f"{one.settings['C']:g}"] == max(tried.values())
         assert "settings were chosen with all labels of the validation part" in one.notes
 
@@ -76,3 +76,20 @@ def test_no_validation_part_needs_one_strength(clusters: Clusters) -> None:
     with pytest.raises(DataError, match="strength of the linear probe cannot be chosen"):
         semi_linear(blind, "test", Settings())
     assert semi_linear(blind, "test", Settings(strengths=(0.1,)))
+
+
+def test_one_clip_more_of_some_classes_does_not_decide_everything() -> None:
+    """In train every class gives one clip, in the official part some give two: the strength must stand that."""
+    rng = np.random.default_rng(4)
+    centres = rng.normal(size=(8, 64))
+
+    def part(counts: np.ndarray) -> Samples:
+        labels = np.repeat(np.arange(8), counts)
+        return Samples((centres[labels] + 1.5 * rng.normal(size=(len(labels), 64))).astype(np.float32), labels)
+
+    few, uneven = np.full(8, 12), np.array([2, 6, 2, 2, 6, 2, 2, 2])
+    sets = FeatureSet(part(few), part(uneven), part(np.full(8, 30)))
+    small, large = semi_linear(sets, "test", Settings(shares=(0.1, 0.3)))
+    assert small.settings["labelled"] == 10
+    scores = [(outcome.predictions == sets.test.labels).mean() for outcome in (small, large)]
+    assert scores[1] > scores[0] > 0.5

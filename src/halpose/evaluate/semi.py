@@ -17,7 +17,7 @@ from halpose.evaluate.draws import draw_labels, remarks
 from halpose.evaluate.featureset import FeatureSet, Samples
 from halpose.evaluate.finetune import about_tuning, choose_rate, predict, tune
 from halpose.evaluate.learner import Learner
-from halpose.evaluate.linear import fit_probes
+from halpose.evaluate.linear import Probe, fit_probes
 
 
 def semi(learner: Learner, part: Part, settings: Settings) -> list[Outcome]:
@@ -49,8 +49,10 @@ def semi(learner: Learner, part: Part, settings: Settings) -> list[Outcome]:
 def semi_linear(sets: FeatureSet, part: Part, settings: Settings) -> list[Outcome]:
     """A linear probe on frozen features, fitted on a share of the labels; the mean over several draws.
 
-    The strength of each share is the one whose mean accuracy on the validation part is best, over draws of the same
-    share of train. The validation part keeps all its labels for that; the note says so.
+    The strength of each share is the one with the best mean log-likelihood on the validation part, over draws of the
+    same share of train. Accuracy would not do: where each class gives one clip, it does not notice a strength so small
+    that the classes' counts decide everything, which is what happens once some classes give two. The validation part
+    keeps all its labels for that; the note says so.
 
     Raises:
         DataError: the validation part is empty, or a draw is of one class.
@@ -64,7 +66,7 @@ def semi_linear(sets: FeatureSet, part: Part, settings: Settings) -> list[Outcom
             fit_probes(_only(learned, chosen), [strength], settings.device)[0].predict(scored.features)
             for chosen in drawn
         ]
-        about = {"C": strength} | ({"validation_by_C": tried} if tried else {})
+        about = {"C": strength} | ({"validation_likelihood_by_C": tried} if tried else {})
         outcomes.append(_outcome(share, predictions, learned.labels, drawn, settings, about, bool(tried)))
     return outcomes
 
@@ -78,13 +80,21 @@ def _choose_strength(sets: FeatureSet, share: float, settings: Settings) -> tupl
             "the validation part has no labelled clip, so the strength of the linear probe cannot be chosen; "
             "give the split a validation part, or set one strength"
         )
-    hits = np.zeros(len(strengths))
+    likelihood = np.zeros(len(strengths))
     drawn = _draws(sets.train.labels, share, settings)
     for chosen in drawn:
         for number, probe in enumerate(fit_probes(_only(sets.train, chosen), strengths, settings.device)):
-            hits[number] += (probe.predict(sets.validation.features) == sets.validation.labels).mean()
-    tried = {f"{strength:g}": float(hit) / len(drawn) for strength, hit in zip(strengths, hits, strict=True)}
+            likelihood[number] += _likelihood(probe, sets.validation) / len(drawn)
+    tried = {f"{strength:g}": float(value) for strength, value in zip(strengths, likelihood, strict=True)}
     return max(strengths, key=lambda strength: tried[f"{strength:g}"]), tried
+
+
+def _likelihood(probe: Probe, samples: Samples) -> float:
+    """Mean log-probability of the true class, over the clips whose class was drawn."""
+    classes = probe.classes.cpu().numpy()
+    known = np.isin(samples.labels, classes)
+    chances = probe.log_probabilities(samples.features[known]).cpu().numpy()
+    return float(chances[np.arange(len(chances)), np.searchsorted(classes, samples.labels[known])].mean())
 
 
 def _draws(labels: Int[np.ndarray, " n"], share: float, settings: Settings) -> list[Int[np.ndarray, " k"]]:
