@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import shutil
 import time
@@ -106,16 +107,29 @@ def cell_path(bench: Bench, config: Config) -> Path:
     return bench.out / "runs" / f"{config.method}-{fingerprint(bench.store, config)}"
 
 
-def warm_up(store: Store, config: Config, path: Path, device: str, watchers: tuple[Watcher, ...] = ()) -> Path:
-    """The training without HaLP up to the step where HaLP begins; what is there already is not done again.
+def shared_steps(config: Config) -> int:
+    """Steps that a training shares with the one without HaLP: all before the last of those in which HaLP is off.
+
+    In that last one HaLP makes its first prototypes, so it belongs to the fork. 0: there is nothing to share.
+    """
+    return max(0, math.ceil(config.halp.start * config.steps) - 1)
+
+
+def warm_up(store: Store, config: Config, path: Path, device: str, watchers: tuple[Watcher, ...] = ()) -> Path | None:
+    """The training without HaLP for as long as it is shared; what is there already is not done again.
+
+    Returns:
+        Its run directory; None where HaLP begins at once, so that there is nothing to share.
 
     Raises:
         KeyboardInterrupt: it was told to stop; the same call goes on from there.
     """
     config = fit_config(store, without_halp(config))[0]
-    start = max(1, int(config.halp.start * config.steps))
-    if (latest_step(path) or 0) < start:
-        _train(store, config, path, device, watchers, None, start)
+    end = shared_steps(config)
+    if not end:
+        return None
+    if (latest_step(path) or 0) < end:
+        _train(store, config, path, device, watchers, None, end)
     return path
 
 
@@ -131,8 +145,8 @@ def train_cell(bench: Bench, config: Config) -> Path:
         return path
     warm = None
     if latest_step(path) is None:
-        plain = fit_config(bench.store, without_halp(config))[0]
-        folder = bench.out / "runs" / f"warm-{fingerprint(bench.store, plain)}-{plain.halp.start:.4f}"
+        plain = fingerprint(bench.store, without_halp(config))
+        folder = bench.out / "runs" / f"warm-{plain}-{shared_steps(config)}"
         warm = warm_up(bench.store, config, folder, bench.device, bench.watchers)
     _train(bench.store, config, path, bench.device, bench.watchers, warm)
     return path

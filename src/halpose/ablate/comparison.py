@@ -152,7 +152,7 @@ def comparison_table(lines: Sequence[Line], baselines: Sequence[str], title: str
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    view = Table(box=box.SIMPLE_HEAD, padding=0)
     for column in ("Variant", "Protocol", "Valid.\n%", "Test %", f"Δ {baselines[0]}", "Δ recipe", "Paper\n%"):
         left = column in ("Variant", "Protocol")
         view.add_column(Text(column), justify="left" if left else "right", no_wrap=True)

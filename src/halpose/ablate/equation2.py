@@ -98,7 +98,7 @@ def solve(runs: Sequence[Path], store: Store, anchors: int = ANCHORS, progress: 
         spaces = {}
         for objective in OBJECTIVES:
             told = partial(progress, f"{what}: {objective} least similar")
-            spaces[str(objective)] = compare_spaces(keys, walks, objective, told)
+            spaces[str(objective)] = compare_spaces(keys, walks, objective, run.config.halp.hardness, told)
         found.append(Verdict(run.config.seed, walks, spaces))
     return found
 
@@ -119,7 +119,7 @@ def _objective_table(verdicts: Sequence[Verdict], objective: Objective) -> Table
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    view = Table(box=box.SIMPLE_HEAD, padding=0)
     measures = ("Similarity", "Quartiles", "Closed\nas hard %", "To real\nclip", "Same\nclass %")
     for column in ("Search space", *measures, "ms an\nanchor"):
         view.add_column(Text(column), justify="left" if column == "Search space" else "right", no_wrap=True)
@@ -129,7 +129,7 @@ def _objective_table(verdicts: Sequence[Verdict], objective: Objective) -> Table
         view.add_row(
             name, f"{mean['similarity']:.3f}", f"{mean['similarity_low']:.2f} to {mean['similarity_high']:.2f}",
             f"{100 * mean['as_hard']:.0f}", f"{mean['real']:.2f}", f"{100 * mean['same_class']:.0f}",
-            f"{mean['milliseconds']:.3g}",
+            f"{mean['milliseconds']:.2g}",
         )  # fmt: skip
     return view
 
@@ -149,8 +149,9 @@ def sentences(verdicts: Sequence[Verdict]) -> list[str]:
         "Similarity: median over the anchors. Closed as hard: share of the anchors for which the best prototype's end "
         f"is within {TOLERANCE:g} of this space's solution. To real clip: median similarity of the solutions to the "
         "nearest key of another clip; same class: how often that key has the anchor's class.",
-        "one prototype: a random one, as in training. between: non-negative combinations of anchor and prototypes, "
-        "best of many searches. sphere: Eq. 2 as it stands, solved exactly where its least similarity is negative.",
+        "drawn: as in training, a random prototype and t uniform up to λ times the end. one prototype: the end toward "
+        "a random one. between: non-negative combinations of anchor and prototypes, best of many searches. sphere: "
+        "Eq. 2 as it stands, solved exactly where its least similarity is negative.",
     ]
 
 

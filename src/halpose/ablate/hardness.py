@@ -3,8 +3,9 @@
 The search spaces hold each other, from none to Eq. 2 as it stands:
 
 - `anchor itself`: no search, as a bar.
-- `one prototype`: the geodesic from the anchor to one P_sel; what training draws from. Its solution is t_rank, in
-  closed form; Eq. 7's t* ignores every prototype but two.
+- `drawn`: what training takes, a point on the way to a random P_sel, t uniform in (0, lambda t_rank).
+- `one prototype`: the geodesic from the anchor to that P_sel. Its solution is t_rank, in closed form; Eq. 7's t*
+  ignores every prototype but two.
 - `best prototype`: the hardest of those ends.
 - `between`: all directions between the anchor and the prototypes, their non-negative combinations. Solved by search.
 - `sphere`: all of the unit sphere, which is Eq. 2. Its solution lies in the span of the anchor and the prototypes
@@ -173,7 +174,11 @@ def _in_plane(anchor: np.ndarray, target: np.ndarray, walls: np.ndarray) -> Hard
 
 
 def compare_spaces(
-    keys: Keys, walks: Walks, objective: Objective, progress: Callable[[int, int], None] = lambda done, total: None
+    keys: Keys,
+    walks: Walks,
+    objective: Objective,
+    hardness: float = 0.8,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Space]:
     """The hardest positive of every anchor in every search space.
 
@@ -181,6 +186,7 @@ def compare_spaces(
         keys: anchors, prototypes and what real keys there are.
         walks: of these keys.
         objective: what is made least similar.
+        hardness: lambda of what is drawn.
         progress: told how many anchors are done, and of how many.
     """
     count = len(keys.anchors)
@@ -192,8 +198,9 @@ def compare_spaces(
     similarity = np.where(other, similarity, stay[:, None])
     best = similarity.argmin(1)
     closed, ends = similarity[np.arange(count), best], walks.ends[np.arange(count), best]
-    drawn = np.random.default_rng(0).permuted(np.broadcast_to(np.arange(other.shape[1]), other.shape), axis=1)
-    one = np.array([row[row != star][0] for row, star in zip(drawn, walks.nearest, strict=True)])
+    rng = np.random.default_rng(0)
+    one = (walks.nearest + rng.integers(1, other.shape[1], count)) % other.shape[1]
+    drawn = _on_the_way(keys.anchors, walks.ends[np.arange(count), one], hardness * rng.random(count))
     found: dict[str, list[Hardest | None]] = {"between": [], "sphere": []}
     seconds = {"between": 0.0, "sphere": 0.0}
     for number in range(count):
@@ -208,6 +215,7 @@ def compare_spaces(
     chosen = np.arange(count), one
     spaces = [
         _space("anchor itself", stay, keys.anchors, closed, keys, 0.0, 1.0),
+        _space("drawn", (aims * drawn).sum(1), drawn, closed, keys, walks.seconds, 1.0),
         _space("one prototype", similarity[chosen], walks.ends[chosen], closed, keys, walks.seconds, 1.0),
         _space("best prototype", closed, ends, closed, keys, walks.seconds, 1.0),
     ]
@@ -257,6 +265,13 @@ def _space(
         name, similarity, float((closed <= similarity + TOLERANCE).mean()), float(np.median(real)), same, seconds,
         certain,
     )  # fmt: skip
+
+
+def _on_the_way(begin: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Points of geodesics, a fraction t of the way."""
+    angle = np.arccos(np.clip((begin * end).sum(1), -1, 1))[:, None]
+    point = np.sin((1 - t[:, None]) * angle) * begin + np.sin(t[:, None] * angle) * end
+    return np.where(angle > _EXACT, point / np.maximum(np.sin(angle), _EXACT), begin)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -146,7 +146,7 @@ def overhead_table(costs: list[Cost], title: str, captions: list[str]) -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    view = Table(box=box.SIMPLE_HEAD, padding=0)
     columns = ("Method", "ms a\nstep", "Time", "Quartiles", "Paper\ntime", "MB", "Memory", "Paper\nmemory")
     for column in columns:
         view.add_column(Text(column), justify="left" if column == "Method" else "right", no_wrap=True)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from halpose.ablate.catalogue import ABLATIONS, PAPER_BASELINE, PAPER_HALP, PAPER_SETTING, Variant
-from halpose.ablate.cells import Bench, check_scorable, fingerprint, score_cell, score_untrained, without_halp
+from halpose.ablate.cells import (
+    Bench,
+    check_scorable,
+    fingerprint,
+    score_cell,
+    score_untrained,
+    shared_steps,
+    without_halp,
+)
 from halpose.ablate.comparison import Line, chosen, make_line, plain, with_differences
 from halpose.config import Config
 from halpose.engine.trainer import fit_config
@@ -130,7 +138,6 @@ def compare(
 
 
 def _notes(config: Config, seeds: Sequence[int], best: Line, reference: str) -> list[str]:
-    start = max(1, int(config.halp.start * config.steps))
     one = len(seeds) == 1
     said = ", ".join(map(str, seeds))
     spread = (
@@ -141,8 +148,9 @@ def _notes(config: Config, seeds: Sequence[int], best: Line, reference: str) -> 
         "seeds alone. An interval that holds 0 is no difference."
     )
     return [
-        f"{config.steps} steps of {config.batch_size} clips, HaLP from step {start} on, all from one warm-up per seed; "
-        f"placement {config.halp.placement}, estimator {config.halp.estimator}; pre-trained on {config.data.part}.",
+        f"{config.steps} steps of {config.batch_size} clips, HaLP after step {shared_steps(config) + 1}, all from one "
+        f"warm-up per seed; placement {config.halp.placement}, estimator {config.halp.estimator}; pre-trained on "
+        f"{config.data.part}.",
         spread,
         f"Best on validation (linear): {best.name}; on test {best.scores['test']['linear'].shown()}. "
         f"The recipe itself is {reference}.",
