@@ -14,6 +14,7 @@ from halpose.data.window import Window
 from halpose.engine.run import Run
 from halpose.errors import ConfigError
 from halpose.evaluate import EVALUATIONS
+from halpose.evaluate.base import Settings
 from halpose.evaluate.features import run_features
 from halpose.evaluate.featureset import FeatureSet
 from halpose.evaluate.run import evaluate_run, parse_protocols
@@ -83,7 +84,9 @@ def test_a_stream_that_is_not_there_is_named(runs: Runs, store: Store) -> None:
 
 
 def test_every_protocol_scores_a_run(runs: Runs, store: Store) -> None:
-    results = evaluate_run(runs(), store, protocols=list(EVALUATIONS), kinds=("trained", "untrained"))
+    quick = Settings(epochs=3, shares=(0.2,), draws=2, strengths=(0.01, 0.1))
+    kinds = ("trained", "untrained")
+    results = evaluate_run(runs(), store, protocols=list(EVALUATIONS), kinds=kinds, settings=quick)
     found = {(result.features, result.protocol) for result in results}
     assert found == {(kind, protocol) for kind in ("trained", "untrained") for protocol in EVALUATIONS}
     assert all(result.clips == len(store.part("x-sub", "test")) for result in results)
