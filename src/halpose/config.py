@@ -141,10 +141,10 @@ class HalpConfig:
     anchor: Literal["key", "query"] = "key"
     """The vector that walks (paper: the key)."""
     toward: Literal["prototypes", "query"] = "prototypes"
-    """Where to walk: to a prototype (paper), or to the query (the ablation of Sec. 4.4; t in (0, lambda), no filter)."""
+    """Where to walk: to a prototype (paper), or to the query (its ablation; t in (0, lambda), no filter)."""
     prototypes_from: Literal["own", "carried", "direct"] = "own"
-    """With several streams: a stream's own prototypes (paper); the groups that each other stream finds, their means taken
-    in this stream's space; or the other streams' prototypes as they are."""
+    """With several streams: a stream's own prototypes (paper); the groups that each other stream finds, their means
+    taken in this stream's space; or the other streams' prototypes as they are."""
     select: Literal["others", "all"] = "others"
     """Prototypes to walk toward: all but the nearest (published), or all (with the nearest, t* is 0)."""
     positives: int = 100

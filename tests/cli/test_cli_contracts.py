@@ -16,6 +16,7 @@ from halpose.cli import print_json
 from halpose.data.catalog import DATASETS
 from halpose.data.store import Store
 from halpose.evaluate.intervals import wilson
+from halpose.methods import METHODS
 from halpose.settings import load_recipe, recipe_names
 
 PAIRS = [
@@ -116,7 +117,7 @@ def test_recipes_are_named_after_data_set_and_method() -> None:
     assert {"halp", "moco", "nw-ucla-halp", "utd-mhad-moco", "ntu60-xsub-halp"} <= set(names)
     for name in names:
         data_set = next((known for known in DATASETS if name.startswith(f"{known}-")), None)
-        assert data_set or name.replace("_", "-").split("-")[0] in ("halp", "moco", "pull", "cmd"), name
+        assert set(name.removeprefix(f"{data_set}-").split("-")) & set(METHODS), name
     said = halpose("recipes", "--json").json["recipes"]
     assert set(said) == set(names) and all(said.values())
     assert halpose("recipes", "nw-ucla-halp", "--json").json["settings"]["steps"] == load_recipe("nw-ucla-halp").steps
@@ -181,3 +182,14 @@ def test_several_runs_are_added(run: Path, toy_store: Path, tmp_path: Path) -> N
     both, alone = outcome.json["results"]
     assert set(both["values"]) == {"run joint", "twin joint"} and alone["protocol"] == "knn"
     assert (run / "together-toy-x-sub-test.json").exists() and not list(run.glob("evaluation-*"))
+
+
+def test_a_later_evaluation_keeps_the_earlier_scores(toy_store: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert halpose("train", toy_store, "--recipe", "moco", *set_words(*TINY, "steps=2"), "--out", run).code == 0
+    for protocol in ("knn,linear", "retrieval", "knn"):
+        assert halpose("evaluate", run, "--on", toy_store, "--protocol", protocol).code == 0
+    (file,) = run.glob("evaluation-*.json")
+    assert sorted(row["protocol"] for row in json.loads(file.read_text())["results"]) == ["knn", "linear", "retrieval"]
+    assert halpose("evaluate", run, "--on", toy_store, "--protocol", "knn", "--streams", "joint").code == 0
+    assert len(list(run.glob("evaluation-*.json"))) == 2

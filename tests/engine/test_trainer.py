@@ -23,6 +23,7 @@ from halpose.engine.run import Run
 from halpose.engine.schedule import learning_rate
 from halpose.engine.trainer import Trainer, fit_config, train
 from halpose.errors import CheckpointError, ConfigError, TrainingError
+from halpose.methods.halp import HaLP
 
 SMALL = Config(
     steps=24,
@@ -98,6 +99,20 @@ def test_halp_is_the_baseline_until_it_begins(store: Store, tmp_path: Path) -> N
     halp, moco = (load_checkpoint(tmp_path / run).weights for run in ("halp", "moco"))
     for name, value in moco.items():
         assert torch.equal(value, halp[name]), name
+
+
+def test_a_fork_past_the_start_of_halp_has_prototypes_at_once(store: Store, tmp_path: Path) -> None:
+    train(store, replace(SMALL, method="moco"), tmp_path / "warm", device="cpu", stop_at=14)
+    forked = Trainer(store, fit_config(store, SMALL)[0], tmp_path / "halp", torch.device("cpu"))
+    forked.load(tmp_path / "warm", ignore="terms.")
+    term = forked.method.terms[1]
+    assert isinstance(term, HaLP)
+    torch.testing.assert_close(term.of_stream("joint").norm(dim=1), torch.ones(6))
+    early = Trainer(store, fit_config(store, SMALL)[0], tmp_path / "early", torch.device("cpu"))
+    early.step = 0
+    early.method.begin_terms(early._moment())
+    first = early.method.terms[1]
+    assert isinstance(first, HaLP) and first.of_stream("joint").abs().max() == 0
 
 
 def test_fork_shares_the_warm_up(store: Store, tmp_path: Path) -> None:

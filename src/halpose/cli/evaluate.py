@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -112,15 +114,34 @@ def evaluate(
             device=where,
             progress=progress,
         )
-    content = {
+    content: dict[str, Any] = {
         "run": str(runs[0]), "runs": list(map(str, runs)), "store": str(store), "data_set": opened.name,
         "steps": loaded[0].step, "results": [result.to_dict() for result in results],
     }  # fmt: skip
     show(table(results), as_json)  # before anything that can fail: these numbers took a while
     kind = "evaluation" if len(runs) == 1 else "together"
-    write_json(runs[0] / f"{kind}-{opened.name}-{results[0].split}-{part}.json", content)
+    which = "".join(f"-{name.replace(':', '+')}" for name in _words(streams))
+    file = runs[0] / f"{kind}-{opened.name}-{results[0].split}-{part}{which}.json"
+    write_json(file, content | {"results": content["results"] + _earlier(file, content)})
     if as_json:
         print_json(content)
+
+
+def _earlier(file: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of earlier calls that this one did not take again: a fine-tuning is not lost to a later look at k-NN."""
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if any(before[key] != content[key] for key in ("runs", "store", "steps")):
+            return []
+        rows = before["results"]
+        taken = {_row_name(row) for row in content["results"]}
+        return [row for row in rows if _row_name(row) not in taken]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _row_name(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["protocol"], row["features"], row["variant"]
 
 
 def _words(text: str) -> list[str]:

@@ -251,7 +251,7 @@ class Trainer:
     def take_step(self) -> dict[str, Tensor]:
         """One batch: two views, forward, backward, optimizer, then the method's own state."""
         chosen = self.batch(self.step)
-        moment = Moment(self.step, self.config.steps, self.step * self.config.batch_size, self.method_generator)
+        moment = self._moment()
         query_view, key_view = self._view(chosen.repeat(2), self.config.views).chunk(2)
         views = {"query": query_view, "key": key_view}
         views |= {name: self._view(chosen, settings) for name, settings in self.method.further_views().items()}
@@ -268,6 +268,9 @@ class Trainer:
         self.step += 1
         values: dict[str, Tensor] = output.values
         return values
+
+    def _moment(self) -> Moment:
+        return Moment(self.step, self.config.steps, self.step * self.config.batch_size, self.method_generator)
 
     def _view(self, chosen: Tensor, settings: ViewConfig) -> Tensor:
         return random_view(self.window, chosen, self.config.data.frames, settings, self.view_generator)
@@ -304,6 +307,8 @@ class Trainer:
             self.method_generator.set_state(checkpoint.training["generator/method"])
         self.seen = list(dict.fromkeys((*read_lines(run), *self.seen)))
         self.step = checkpoint.step
+        if ignore:
+            self.method.begin_terms(self._moment())
 
     def resume(self) -> None:
         """Go on in `out`, whose settings must be these."""

@@ -80,6 +80,9 @@ class Term(nn.Module):
         """
         return {}
 
+    def begin(self, streams: dict[str, Stream], moment: Moment) -> None:
+        """Make the state of a term that joins streams which another run has trained."""
+
     def after_step(self, streams: dict[str, Stream], moment: Moment, batch: int) -> None:
         """Move the term's own state, once the queues hold this step's keys."""
 
@@ -139,6 +142,12 @@ class Method(nn.Module):
             stream.after_step(output.keys[name], clips)
         for term in self.term_list():
             term.after_step(streams, moment, len(clips))
+
+    @torch.no_grad()
+    def begin_terms(self, moment: Moment) -> None:
+        """The streams come from another run: let every term make the state that it needs from them."""
+        for term in self.term_list():
+            term.begin(self.stream_table(), moment)
 
     def features(self, x: Float[Tensor, "n m t v c"], streams: Sequence[str] | None = None) -> Float[Tensor, "n f"]:
         """Features for downstream use: before the projector, those of the named streams (all) side by side."""

@@ -195,24 +195,27 @@ class HaLP(DelayedTerm):
         weight = weight[..., None] * node_weight / 2
         return alpha.flatten(1), beta.flatten(1), weight.flatten(1), selected.repeat_interleave(_NODES, dim=1)
 
+    def begin(self, streams: dict[str, Stream], moment: Moment) -> None:
+        """Cluster at once where training goes on, with streams of another run, past the point where the term began."""
+        if self.is_active(moment):
+            self._cluster(streams, moment, warm=False)
+
     def after_step(self, streams: dict[str, Stream], moment: Moment, batch: int) -> None:
         """Cluster the newest keys, every `refresh` steps and just before the term begins."""
         following = moment.following(batch)
-        begins = self.is_active(following) and not self.is_active(moment)
-        if not begins and not (self.is_active(following) and following.step % self.config.refresh == 0):
-            return
+        if self.is_active(following):
+            begins = not self.is_active(moment)
+            if begins or following.step % self.config.refresh == 0:
+                self._cluster(streams, moment, warm=self.config.warm_start and not begins)
+
+    def _cluster(self, streams: dict[str, Stream], moment: Moment, warm: bool) -> None:
+        """Make prototypes of the newest keys, from the ones there are (`warm`) or anew."""
         newest = {name: stream.queue.newest(self.config.newest) for name, stream in streams.items()}
         for name, keys in newest.items():
             prototypes = self.of_stream(name)
-            warm = prototypes.clone() if self.config.warm_start and not begins else None
+            start, iterations = (prototypes.clone(), 3) if warm else (None, 15)
             prototypes.copy_(
-                cluster_sphere(
-                    keys,
-                    len(prototypes),
-                    moment.generator,
-                    start=warm,
-                    iterations=3 if warm is not None else 15,
-                )
+                cluster_sphere(keys, len(prototypes), moment.generator, start=start, iterations=iterations)
             )
         if self.config.prototypes_from == "carried":
             for name, other in self.carried:
