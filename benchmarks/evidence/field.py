@@ -28,7 +28,7 @@ from halpose.engine.trainer import train
 from halpose.evaluate.run import evaluate_run
 from halpose.settings import load_recipe, override_text
 
-# The split that is scored. x-view-2 has the training and test parts of x-view, but its validation part is a view and not
+# The split that is scored. x-view-2 has the training and test parts of x-view, but its validation part is a view, not
 # subjects: it can choose a probe for an unseen view.
 SETS = {"utd-mhad": "x-sub", "nw-ucla": "x-view-2"}
 THREE = "streams=joint,motion,bone"
