@@ -240,7 +240,8 @@ class Config:
     method: str = "halp"
     """One of METHODS."""
     streams: tuple[str, ...] = ("joint",)
-    """Modalities that are encoded, each with its own branches; `joint:stgcn` gives one an encoder of its own."""
+    """What is encoded, each with its own branches: `joint`, `motion`, `bone`; several side by side in one encoder
+    (`joint+motion`); with an encoder of its own (`joint:stgcn`)."""
     steps: int = 2000
     """Optimizer steps; with `epochs` > 0 they follow from it."""
     epochs: float = 0.0

@@ -74,6 +74,7 @@ def test_every_method_with_every_encoder(method: str, encoder: str, people: int,
         ("halp_cmd", {"halp": {"prototypes_from": "direct", "estimator": "sampled"}}),
         ("halp", {"halp": {"toward": "query", "estimator": "sampled"}}),
         ("halp_simclr", {"halp": {"placement": "inside", "refresh": 1}}),
+        ("cmd", {"streams": ["joint+bone", "motion"]}),
         ("isc", {"streams": ["joint:gru", "joint:stgcn", "joint:hcn"]}),
         ("crosclr_b", {"crosclr": {"mine_after": 1.0}}),
         ("crosclr_b", {"crosclr": {"context": False, "mined": 3}}),
@@ -121,12 +122,13 @@ def test_negatives_are_the_queue_before_the_step_and_own_keys_are_left_out() -> 
 def test_streams_see_their_modality() -> None:
     method = build("moco", "transformer")
     x = torch.randn(2, 1, 12, 20, 3)
-    assert torch.equal(method.modality("joint", x), x)
-    moved = method.modality("motion", x)
+    assert torch.equal(method.form(x, "joint"), x)
+    moved = method.form(x, "motion")
     torch.testing.assert_close(moved[:, :, 3], x[:, :, 4] - x[:, :, 3])
     assert moved[:, :, -1].abs().max() == 0
     layout = load_layout("kinect20")
-    bones = method.modality("bone", x)
+    bones = method.form(x, "bone")
+    assert torch.equal(method.form(x, "joint", "motion", "bone"), torch.cat([x, moved, bones], dim=-1))
     for child, parent in enumerate(layout.parents):
         torch.testing.assert_close(bones[:, :, :, child], x[:, :, :, child] - x[:, :, :, parent])
 

@@ -133,7 +133,7 @@ def test_two_views_of_one_clip_in_a_batch_are_no_negatives_of_each_other() -> No
 
 
 def test_stream_names() -> None:
-    assert parse_stream("bone") == ("bone", "")
-    assert parse_stream("joint:stgcn") == ("joint", "stgcn")
+    assert parse_stream("bone") == (("bone",), "")
+    assert parse_stream("joint+motion:stgcn") == (("joint", "motion"), "stgcn")
     with pytest.raises(ConfigError, match="'angle' is no modality"):
         parse_stream("angle:gru")

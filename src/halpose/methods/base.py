@@ -153,13 +153,14 @@ class Method(nn.Module):
         """Features for downstream use: before the projector, those of the named streams (all) side by side."""
         table = self.stream_table()
         chosen = [table[name] for name in (streams or table)]
-        return torch.cat([stream.query.encoder(self.modality(stream.modality, x)) for stream in chosen], dim=1)
+        return torch.cat([stream.query.encoder(self.form(x, *stream.modalities)) for stream in chosen], dim=1)
 
-    def modality(self, name: str, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n m t v c"]:
-        """Joint, motion or bone form of a batch of positions."""
-        if name == "motion":
-            return motion(x)
-        return bone(x, self.parents) if name == "bone" else x
+    def form(self, x: Float[Tensor, "n m t v c"], *modalities: str) -> Float[Tensor, "n m t v kc"]:
+        """Joint, motion or bone form of a batch of positions; of several, the coordinates side by side."""
+        forms = [
+            motion(x) if name == "motion" else bone(x, self.parents) if name == "bone" else x for name in modalities
+        ]
+        return torch.cat(forms, dim=-1) if len(forms) > 1 else forms[0]
 
     def stream_table(self) -> dict[str, Stream]:
         """The streams by name, typed."""
@@ -174,7 +175,7 @@ class Method(nn.Module):
         return [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
 
     def _run(self, stream: Stream, views: Mapping[str, Tensor], clips: Tensor) -> StreamOutput:
-        forms = {view: self.modality(stream.modality, x) for view, x in views.items()}
+        forms = {view: self.form(x, *stream.modalities) for view, x in views.items()}
         output: StreamOutput = stream(forms["query"], forms["key"], clips, self.mask_own)
         for term in self.term_list():
             output.extra.update(term.embed(stream, forms))
@@ -187,7 +188,7 @@ def build_streams(
     """The streams of a configuration; weights are drawn from `generator`.
 
     Args:
-        config: its `streams` are modalities (`joint`), or modalities with an encoder of their own (`joint:stgcn`).
+        config: its `streams` are named as `parse_stream` says.
         layout: of the input.
         people: M.
         channels: C.
@@ -200,11 +201,12 @@ def build_streams(
     contrast = config.contrast
     streams: dict[str, Stream] = {}
     for name in config.streams:
-        encoder_name = parse_stream(name)[1] or config.encoder.name
+        modalities, own_encoder = parse_stream(name)
+        settings = replace(config.encoder, name=own_encoder or config.encoder.name)
         # Layers draw their weights from torch's global state; it is borrowed and given back.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device).item()))
-            encoder = build_encoder(replace(config.encoder, name=encoder_name), layout, people, channels)
+            encoder = build_encoder(settings, layout, people, channels * len(modalities))
             branch = Branch(encoder, build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
         streams[name] = (

@@ -80,30 +80,35 @@ def build_projector(features: int, width: int, embedding: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, embedding))
 
 
-def parse_stream(name: str) -> tuple[str, str]:
-    """Modality and encoder of a stream's name: `bone`, or `joint:stgcn` for an encoder of its own ("": the run's).
+def parse_stream(name: str) -> tuple[tuple[str, ...], str]:
+    """Modalities and encoder of a stream's name.
+
+    `bone` is one modality; `joint+motion` are two, whose coordinates one encoder reads side by side; `joint:stgcn`
+    names an encoder of the stream's own ("": the run's).
 
     Raises:
-        ConfigError: the first word is no modality.
+        ConfigError: a word is no modality.
     """
-    modality, _, encoder = name.partition(":")
-    if modality not in MODALITIES:
-        raise ConfigError(f"streams: {modality!r} is no modality; there are {', '.join(MODALITIES)}")
-    return modality, encoder
+    words, _, encoder = name.partition(":")
+    modalities = tuple(words.split("+"))
+    for modality in modalities:
+        if modality not in MODALITIES:
+            raise ConfigError(f"streams: {modality!r} is no modality; there are {', '.join(MODALITIES)}")
+    return modalities, encoder
 
 
 class Stream(nn.Module):
     """What momentum and siamese streams share: a branch that learns, and a queue of past embeddings.
 
     Attributes:
-        modality: joint, motion or bone.
+        modalities: what it reads, side by side: of joint, motion and bone.
         query: the branch that learns.
         queue: past embeddings.
     """
 
     def __init__(self, name: str, query: Branch, queue: KeyQueue) -> None:
         super().__init__()
-        self.modality = parse_stream(name)[0]
+        self.modalities = parse_stream(name)[0]
         self.query = query
         self.queue = queue
 
