@@ -63,6 +63,22 @@ def divide(files: Items[SourceFile]) -> list[tuple[SourceFile, ...]]:
     return [*chunks, tuple(files[start:])]
 
 
+def share(files: Items[SourceFile], number: int, of: int) -> Items[SourceFile]:
+    """The files of one shard: consecutive, so that shards put one after another are the whole, and about as many bytes.
+
+    Args:
+        files: all of them, in order.
+        number: which shard, from 1.
+        of: how many shards; no more than files.
+    """
+    sizes = np.cumsum([file.size for file in files])
+    ends = [0]
+    for shard in range(1, of):
+        end = int(np.searchsorted(sizes, sizes[-1] * shard / of, side="right"))
+        ends.append(min(max(end, ends[-1] + 1), len(files) - (of - shard)))  # no shard is empty
+    return files[ends[number - 1] : len(files) if number == of else ends[number]]
+
+
 def make_chunk(settings: Settings, files: Items[SourceFile], path: Path) -> ChunkCounts:
     """Read and clean the files of one chunk and keep the result at `path`, whole or not at all."""
     items = (item for file in files for item in _clean_file(settings, file.path))

@@ -3,7 +3,8 @@
 The files are divided into chunks. Processes read and clean chunks and keep each in `OUT.partial`; at the end the
 chunks are put together, in order, into the store, which appears whole, and the folder is removed. A run that was
 killed is continued by the same command: chunks that are there are not made again. The store is the same, bit for
-bit, whatever the number of processes and wherever the work was interrupted.
+bit, whatever the number of processes and wherever the work was interrupted. A shard is a store of a part of the files;
+`merge` joins the shards of all machines to that same store.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ import numpy as np
 import halpose
 from halpose.data.catalog import find_spec
 from halpose.data.chunk_files import SetAside, read_chunk
-from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, split_keys
+from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, share, split_keys
 from halpose.data.parallel import Progress, chunk_path, claim, cores, make_chunks
-from halpose.data.prepare_report import PrepareReport, count, deviations, nothing_usable
+from halpose.data.prepare_report import PrepareReport, Published, count, deviations, nothing_usable
 from halpose.data.source import Source, find_source
 from halpose.data.spec import DatasetSpec
 from halpose.data.splits import SplitRule, resolve_videos
@@ -47,6 +48,7 @@ def prepare(
     dtype: str = "float32",
     overwrite: bool = False,
     missing_list: str | Path | None = None,
+    shard: tuple[int, int] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> PrepareReport:
     """Read, clean and store a data set.
@@ -59,19 +61,21 @@ def prepare(
         dtype: float32 or float16.
         overwrite: replace a store that is there.
         missing_list: a text file naming clips without a usable skeleton (NTU publishes one); they are set aside.
+        shard: (number, of how many): only this part of the files, so that several machines prepare one data set;
+            `merge` makes of the parts the store that one machine would have made.
         progress: called after every chunk.
 
     Raises:
         DataError: the folder is wrong, nothing in it can be used, or the store cannot be written.
-        ConfigError: there is no such data set or dtype.
+        ConfigError: there is no such data set, dtype or shard.
     """
     started = time.perf_counter()
     spec = find_spec(data_set) if isinstance(data_set, str) else data_set
     if dtype not in ("float32", "float16"):
         raise ConfigError(f"a store holds float32 or float16, not {dtype}")
     out = Path(os.path.abspath(out))
-    found = find_source(spec, Path(source))
-    spec = found.spec
+    whole = find_source(spec, Path(source))
+    found, spec = _share(whole, shard), whole.spec
     listed = read_missing_list(Path(missing_list)) if missing_list is not None else frozenset()
     settings = Settings(
         root=str(found.root.absolute()),
@@ -85,6 +89,9 @@ def prepare(
         listed=listed,
     )
     rules, notes = _resolve(spec, found.root)
+    provenance = _provenance(spec, found)
+    if shard:
+        provenance["shard"] = {"number": shard[0], "of": shard[1], "whole": _fingerprint(settings, whole, times=False)}
     chunks = divide(found.files)
     workers = min(workers or cores(), len(chunks))
     writer = StoreWriter(
@@ -97,7 +104,7 @@ def prepare(
         classes=spec.classes,
         dtype=dtype,
         overwrite=overwrite,
-        provenance=_provenance(spec, found),
+        provenance=provenance,
     )
     with writer:
         partial = out.with_name(out.name + ".partial")
@@ -107,8 +114,13 @@ def prepare(
         if not len(writer):
             shutil.rmtree(partial, ignore_errors=True)
             raise DataError(nothing_usable(found, assembly.set_aside))
-        counts = count(spec, len(writer), assembly.codes)
-        notes += deviations(spec, found, counts, listed, assembly.set_aside)
+        published = Published.of(spec)
+        counts = count(published, len(writer), assembly.codes)
+        resolved = list(notes)
+        if shard:
+            notes.append(f"shard {shard[0]} of {shard[1]}: {len(found.files)} of {len(whole.files)} files")
+        else:
+            notes += deviations(published, found.synthetic, counts, len(listed), assembly.set_aside)
         writer.report = {
             "data_set": spec.name,
             "format": found.format,
@@ -120,6 +132,13 @@ def prepare(
             "repaired": assembly.repaired,
             "set_aside": [asdict(item) for item in assembly.set_aside],
         }
+        if shard:  # what `merge` needs to write the report of the whole
+            writer.report["shard"] = {
+                "published": asdict(published),
+                "listed": len(listed),
+                "notes": resolved,
+                "clips": [list(pair) for pair in assembly.clips.items()],
+            }
     shutil.rmtree(partial, ignore_errors=True)
     return PrepareReport(
         data_set=spec.name,
@@ -181,14 +200,26 @@ def _provenance(spec: DatasetSpec, found: Source) -> dict[str, Any]:
     }
 
 
-def _fingerprint(settings: Settings, found: Source) -> str:
-    """Changes whenever a chunk would."""
+def _share(whole: Source, shard: tuple[int, int] | None) -> Source:
+    """The files of a shard."""
+    if shard is None:
+        return whole
+    number, of = shard
+    if not 1 <= number <= of:
+        raise ConfigError(f"there is no shard {number} of {of}; shards are numbered from 1")
+    if of > len(whole.files):
+        raise DataError(f"{whole.root}: {len(whole.files)} files cannot be divided into {of} shards; take fewer")
+    return replace(whole, files=tuple(share(whole.files, number, of)))
+
+
+def _fingerprint(settings: Settings, found: Source, times: bool = True) -> str:
+    """Changes whenever a chunk would; without times it is the same for copies of the files on other machines."""
     facts = {
         **asdict(settings),
         "root": "",
         "listed": sorted(settings.listed),
         "version": (halpose.__version__, FORMAT_VERSION, CHUNK_BYTES, CHUNK_FILES),
-        "files": [(file.path, file.size, file.modified) for file in found.files],
+        "files": [(file.path, file.size, file.modified if times else 0) for file in found.files],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -199,6 +230,7 @@ class _Assembly:
     repairs: Counter[str] = field(default_factory=Counter)
     repaired: dict[str, dict[str, int]] = field(default_factory=dict)
     codes: dict[str, np.ndarray] = field(default_factory=dict)
+    clips: Counter[str] = field(default_factory=Counter)  # of each file
     frames: int = 0
 
 
@@ -218,6 +250,7 @@ def _assemble(writer: StoreWriter, rules: Mapping[str, SplitRule], paths: list[P
                 assembly.set_aside.append(SetAside(item.file, "duplicate", reason, clip.name))
                 continue
             owner[clip.name] = item.file
+            assembly.clips[item.file] += 1
             writer.append(clip)
             keys = split_keys(item)
             for name, rule in rules.items():
@@ -226,6 +259,7 @@ def _assemble(writer: StoreWriter, rules: Mapping[str, SplitRule], paths: list[P
                 assembly.repairs.update(clip.repairs)
                 assembly.repaired[clip.name] = dict(clip.repairs)
             assembly.frames += clip.positions.shape[1]
+    assembly.set_aside.sort(key=lambda item: (item.file, item.clip))  # in no order that the chunks decide
     for name, values in codes.items():
         assembly.codes[name] = np.array(values, dtype=np.int8)
         if values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,28 +58,57 @@ class PrepareReport:
         return [*lines, *self.notes]
 
 
-def count(spec: DatasetSpec, clips: int, codes: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Published:
+    """What is published of a data set's size.
+
+    Attributes:
+        clips: how many clips a complete copy leaves; None when not known.
+        parts: split -> clips in the official training part and in the test part.
+        missing_list: the published list of clips without a usable skeleton.
+    """
+
+    clips: int | None
+    parts: Mapping[str, Sequence[int]]
+    missing_list: str
+
+    @classmethod
+    def of(cls, spec: DatasetSpec) -> Published:
+        """As the catalogue has it."""
+        return cls(spec.clips, {name: list(counts) for name, counts in spec.counts.items()}, spec.missing_list)
+
+
+def count(published: Published, clips: int, codes: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     """Numbers found beside the numbers that are published; `train` is the official training part."""
-    counts: dict[str, dict[str, Any]] = {"clips": {"found": clips, "expected": spec.clips}}
+    counts: dict[str, dict[str, Any]] = {"clips": {"found": clips, "expected": published.clips}}
     for split, values in codes.items():
         test = int((values == PART_CODES["test"]).sum())
         train = int((values >= 0).sum()) - test
+        expected = published.parts.get(split)
         counts[split] = {
             "found": {"train": train, "test": test},
-            "expected": dict(zip(("train", "test"), spec.counts[split], strict=True)) if split in spec.counts else None,
+            "expected": None if expected is None else dict(zip(("train", "test"), expected, strict=True)),
         }
     return counts
 
 
 def deviations(
-    spec: DatasetSpec,
-    found: Source,
+    published: Published,
+    synthetic: bool,
     counts: Mapping[str, Mapping[str, Any]],
-    listed: frozenset[str],
-    aside: list[SetAside],
+    listed: int,
+    aside: Sequence[SetAside],
 ) -> list[str]:
-    """In words, whatever differs from what is published."""
-    if found.synthetic:
+    """In words, whatever differs from what is published.
+
+    Args:
+        published: the numbers to compare with.
+        synthetic: whether the recordings were generated.
+        counts: what `count` made.
+        listed: how many clips a list of missing skeletons named.
+        aside: what was set aside.
+    """
+    if synthetic:
         return ["these recordings are synthetic: generated, not recorded; results on them say nothing about people"]
     notes = []
     for what, pair in counts.items():
@@ -92,13 +121,15 @@ def deviations(
             notes.append(f"split {what}: {part}")
     if listed:
         named = sum(item.kind == "listed" for item in aside)
-        notes.append(f"the list of missing skeletons names {len(listed)} clips, {named} of them here")
-    elif spec.missing_list and spec.clips is not None and counts["clips"]["found"] > spec.clips:
-        notes.append(f"published counts leave out the clips of {spec.missing_list}; give that file to leave them out")
+        notes.append(f"the list of missing skeletons names {listed} clips, {named} of them here")
+    elif published.missing_list and published.clips is not None and counts["clips"]["found"] > published.clips:
+        notes.append(
+            f"published counts leave out the clips of {published.missing_list}; give that file to leave them out"
+        )
     return notes
 
 
-def nothing_usable(found: Source, aside: list[SetAside]) -> str:
+def nothing_usable(found: Source, aside: Sequence[SetAside]) -> str:
     """The message when every file had to be set aside."""
     first = "; ".join(f"{item.file}: {item.reason}" for item in aside[:3])
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import tokenize
 import zipfile
@@ -10,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float, Int8, Int16, Int32, Int64
@@ -206,3 +207,17 @@ def check_agreement(path: Path, meta: Mapping[str, Any], frames: Float[np.ndarra
             f"{path}: labels run from {clips.label.min()} to {clips.label.max()}, but {META} names "
             f"{len(meta['classes'])} classes; {_REMEDY}"
         )
+
+
+def write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """The .npy header; numpy pads it so that the first axis may grow without moving the data."""
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    )
+
+
+def close_on_disk(file: BinaryIO) -> None:
+    """Close a file once its bytes are on the disk: a rename must not overtake them."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from halpose.data.normalise import CleanClip
+from halpose.data.store_columns import ColumnSpool
 from halpose.data.store_files import (
     CLIPS,
     COLUMNS,
@@ -27,8 +28,10 @@ from halpose.data.store_files import (
     REPORT,
     StoreError,
     check_agreement,
+    close_on_disk,
     map_frames,
     read_clips,
+    write_header,
 )
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
@@ -42,7 +45,7 @@ class StoreWriter:
                 writer.append(clip)
             writer.set_split("x-sub", codes)
 
-    Frames go straight to disk, so memory holds a few hundred bytes a clip. Everything is written to
+    Frames and columns go straight to disk, so memory holds eight bytes a clip. Everything is written to
     `.NAME.partial` beside the target and renamed at the end: whatever stops the program, there is a whole
     store or none. An exception removes the partial directory; what a killed program left is removed by the
     next writer for the same target.
@@ -99,13 +102,13 @@ class StoreWriter:
         self._lock: int | None = None
         self._claimed = False
         self._file: BinaryIO | None = None
-        self._lengths: list[int] = []
-        self._columns: dict[str, list[Any]] = {column: [] for column in COLUMNS}
+        self._columns: ColumnSpool | None = None
+        self._count = 0
         self._splits: dict[str, np.ndarray] = {}
         self._repairs: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return self._count
 
     def __enter__(self) -> StoreWriter:
         try:
@@ -115,7 +118,8 @@ class StoreWriter:
             self._check_target()
             self._claim_partial()
             self._file = (self._partial / FRAMES).open("wb")
-            _write_header(self._file, self._dtype, (0, *self._shape))
+            write_header(self._file, self._dtype, (0, *self._shape))
+            self._columns = ColumnSpool(self._partial)
         except OSError as error:
             self._discard()
             raise self._disk_error(error) from error
@@ -139,7 +143,7 @@ class StoreWriter:
             StoreError: it has another layout or shape than the store, does not fit float16, or the disk is
                 full.
         """
-        if self._file is None:
+        if self._file is None or self._columns is None:
             raise StoreError(f"{self.path}: clips are appended inside `with StoreWriter(...) as writer:`")
         people, frames, *joints = clip.positions.shape
         if clip.layout != self.layout.name or (people, *joints) != self._shape or frames < 1:
@@ -155,12 +159,42 @@ class StoreWriter:
             rows = rows.astype(np.float16)
         try:
             self._file.write(rows.data)
+            self._columns.append(frames, {column: getattr(clip, column) for column in COLUMNS})
         except OSError as error:
             raise self._disk_error(error) from error
-        self._lengths.append(frames)
-        for column, values in self._columns.items():
-            values.append(getattr(clip, column))
+        self._count += 1
         self._repairs.update(clip.repairs)
+
+    def adopt(
+        self,
+        frames: Path,
+        clips: Iterable[tuple[Int[np.ndarray, " n"], Mapping[str, np.ndarray]]],
+        repairs: Mapping[str, int],
+    ) -> None:
+        """Take a file of frames that is written already, with all that is known of its clips, in place of appending.
+
+        Args:
+            frames: a `frames.npy` of this store's shape and type, on the same disk; it may stay where it is, but is
+                the store's from now on.
+            clips: in the order of the frames, in parts: frames of each clip, and a value for each of its columns.
+            repairs: kind of repair -> how often.
+        """
+        if self._file is None or self._columns is None or self._count:
+            raise StoreError(f"{self.path}: frames are adopted inside the `with` block, before any clip is appended")
+        try:
+            self._file.close()
+            (self._partial / FRAMES).unlink()
+            try:
+                os.link(frames, self._partial / FRAMES)
+            except OSError:  # a file system without links
+                frames.rename(self._partial / FRAMES)
+            self._file = (self._partial / FRAMES).open("r+b")
+            for lengths, columns in clips:
+                self._columns.extend(lengths, columns)
+        except OSError as error:
+            raise self._disk_error(error) from error
+        self._count = len(self._columns)
+        self._repairs.update(repairs)
 
     def set_split(self, name: str, codes: Int[np.ndarray, " n"]) -> None:
         """Say which part of a split each clip belongs to.
@@ -204,23 +238,17 @@ class StoreWriter:
             leftover.unlink()
 
     def _finish(self) -> None:
-        if not self._lengths:
+        if not self._count:
             raise StoreError(f"{self.path}: no clip was written, so no store is made; see what was set aside")
-        assert self._file is not None
-        offsets = np.concatenate([[0], np.cumsum(self._lengths)]).astype(np.int64)
+        assert self._file is not None and self._columns is not None
         self._file.seek(0)
-        _write_header(self._file, self._dtype, (int(offsets[-1]), *self._shape))
+        write_header(self._file, self._dtype, (self._columns.frames, *self._shape))
         self._file.seek(0, os.SEEK_END)
-        _close_on_disk(self._file)
+        close_on_disk(self._file)
         self._file = None
-        arrays = {
-            column: np.array(self._columns[column], dtype=str if kind == "U" else kind)
-            for column, (kind, _) in COLUMNS.items()
-        }
-        arrays |= {f"split/{name}": codes for name, codes in self._splits.items()}
         with (self._partial / CLIPS).open("wb") as file:
-            np.savez(file, offsets=offsets, **arrays)  # type: ignore[arg-type]
-            _close_on_disk(file)
+            self._columns.write(file, self._splits)
+            close_on_disk(file)
         set_aside = self.report.get("set_aside", ())
         meta = {
             "format_version": FORMAT_VERSION,
@@ -230,7 +258,7 @@ class StoreWriter:
             "people": self._shape[0],
             "channels": self._shape[2],
             "clips": len(self),
-            "frames": int(offsets[-1]),
+            "frames": self._columns.frames,
             "splits": list(self._splits),
             "synthetic": self.synthetic,
             "provenance": self.provenance,
@@ -240,7 +268,7 @@ class StoreWriter:
         for file_name, content in ((REPORT, self.report), (META, meta)):
             with (self._partial / file_name).open("wb") as file:
                 file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
-                _close_on_disk(file)
+                close_on_disk(file)
         # A store that would not open must not replace one that does.
         check_agreement(self._partial, meta, map_frames(self._partial), read_clips(self._partial, tuple(self._splits)))
         self._put_in_place()
@@ -265,6 +293,10 @@ class StoreWriter:
             with suppress(OSError):  # closing flushes, and a full disk refuses a second time
                 self._file.close()
             self._file = None
+        if self._columns is not None:
+            with suppress(OSError):
+                self._columns.close()
+            self._columns = None
         if self._claimed:
             shutil.rmtree(self._partial, ignore_errors=True)
             self._claimed = False
@@ -276,17 +308,3 @@ class StoreWriter:
         return StoreError(
             f"{self.path}: cannot be written ({error.strerror or error}); free some space, or choose another place"
         )
-
-
-def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    """The .npy header; numpy pads it so that the first axis may grow without moving the data."""
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    )
-
-
-def _close_on_disk(file: BinaryIO) -> None:
-    """Close a file once its bytes are on the disk: a rename must not overtake them."""
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
