@@ -19,6 +19,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
+from summarise import difference
 
 from halpose.ablate.cells import hardware, read_rows, write_rows
 from halpose.data.store import Store
@@ -46,10 +47,9 @@ ENTRIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "halp_simclr": ("halp_simclr", ()),
     "ascal": ("ascal", ()),
     "isc": ("isc", ("encoder.width=64",)),
-    "halp-beside": ("halp", (THREE, "halp.placement=beside")),
     "halp_cmd-beside": ("halp_cmd", ("halp.placement=beside",)),
 }
-SEVERAL_SEEDS = ("moco", "halp", "cmd", "halp_cmd", "halp-beside", "halp_cmd-beside")
+SEVERAL_SEEDS = ("moco", "halp", "cmd", "halp_cmd", "halp_cmd-beside")
 
 
 def main() -> None:
@@ -123,10 +123,10 @@ def scores(
 
 def print_table(name: str, rows: list[dict[str, Any]]) -> None:
     """One data set as a Markdown table."""
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    found: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
     for row in rows:
         entry = row["entry"] if row["features"] == "trained" else row["features"]
-        found[entry, row["streams"], row["protocol"]].append(100 * row["top1"])
+        found[entry, row["streams"], row["protocol"]][row["seed"]] = 100 * row["top1"]
     entries = list(dict.fromkeys(entry for entry, _, _ in found))
     entries.sort(key=lambda entry: {"raw": 0, "untrained": 1}.get(entry, 2))
     columns = [(streams, protocol) for streams in ("first", "all") for protocol in ("knn", "linear")]
@@ -135,9 +135,13 @@ def print_table(name: str, rows: list[dict[str, Any]]) -> None:
         "| entry | seeds | joint k-NN | joint linear | all k-NN | all linear |\n| --- | --- | --- | --- | --- | --- |"
     )
     for entry in entries:
-        cells = [spread(found[entry, streams, protocol]) for streams, protocol in columns]
+        cells = [spread(list(found[entry, streams, protocol].values())) for streams, protocol in columns]
         seeds = max(len(found[entry, streams, protocol]) for streams, protocol in columns)
         print(f"| {entry} | {seeds} | " + " | ".join(cells) + " |")
+    for ours, theirs in (("halp", "moco"), ("halp_cmd", "cmd"), ("halp_cmd-beside", "cmd"), ("cmd", "moco")):
+        pairs = [(found[ours, streams, protocol], found[theirs, streams, protocol]) for streams, protocol in columns]
+        cells = [difference(*pair) for pair in pairs]
+        print(f"| {ours} - {theirs} | | " + " | ".join(cells) + " |")
 
 
 def spread(values: list[float]) -> str:
