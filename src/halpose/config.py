@@ -218,10 +218,15 @@ class SktConfig:
 class OptimizerConfig:
     """Optimizer and its schedule, in fractions of the training."""
 
-    name: Literal["sgd", "adamw"] = "adamw"
+    name: Literal["sgd", "adamw", "lars"] = "adamw"
+    """lars: SGD with a rate for each layer, for batches of thousands."""
     learning_rate: float = 2e-3
+    scale_rate: Literal["none", "linear", "sqrt"] = "none"
+    """Multiply the rate by batch_size / 64, or by its square root."""
     momentum: float = 0.9
-    """SGD only."""
+    """SGD and LARS."""
+    trust: float = 1e-3
+    """LARS only: a layer's step, as a share of its weights' size, at a rate of 1."""
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     milestones: tuple[float, ...] = (351 / 451,)
@@ -231,6 +236,8 @@ class OptimizerConfig:
     """Steps over which the rate rises linearly from zero."""
     clip_norm: float = 0.0
     """Clip the gradient's norm to this; 0: never."""
+    accumulate: int = 1
+    """Parts that a batch is computed in, one after another, before one step is taken: less memory, the same batch."""
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,8 @@ RANGES: Mapping[str, Range] = {
     "optimizer.gamma": _NOT_NEGATIVE,
     "optimizer.warmup": Range(0, _LARGEST),
     "optimizer.clip_norm": _NOT_NEGATIVE,
+    "optimizer.trust": _POSITIVE,
+    "optimizer.accumulate": _COUNT,
 }
 
 

@@ -42,7 +42,7 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     method.load_state_dict(state)
     draws = iter(range(3))
 
-    def draw(self: HaLP, limit: Limits, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self: HaLP, limit: Limits, *of_ranks: object) -> tuple[Tensor, Tensor]:
         number = next(draws)
         rising = torch.argsort(torch.cos(limit.omega), dim=1)
         chosen = rising.gather(1, torch.from_numpy(golden[f"choice_{number}"]))

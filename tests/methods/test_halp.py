@@ -54,7 +54,7 @@ def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, uniform = given_draws(golden, BASE.halp.hardness)
     order: dict[str, Tensor] = {}
 
-    def draw(self: HaLP, limit: Limits, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self: HaLP, limit: Limits, *of_ranks: object) -> tuple[Tensor, Tensor]:
         # The published code counts prototypes by rising similarity and leaves the last, nearest one out.
         rising = torch.argsort(torch.cos(limit.omega), dim=1)
         order["nearest"] = rising[:, -1]

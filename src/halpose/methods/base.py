@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from halpose.config import Config, ViewConfig
 from halpose.encoders import build_encoder
 from halpose.parts.queue import KeyQueue
+from halpose.parts.ranks import ALONE, Ranks
 from halpose.parts.stream import (
     Branch,
     MomentumStream,
@@ -38,13 +39,15 @@ class Moment:
         step: steps taken before this one.
         steps: steps of the whole training.
         samples: clips seen before this step.
-        generator: the source of the method's random draws, on the method's device.
+        generator: the source of the method's random draws, on the method's device, in the same state on all ranks.
+        ranks: the processes that train together; each sees its slice of the batch.
     """
 
     step: int
     steps: int
     samples: int
     generator: torch.Generator
+    ranks: Ranks = ALONE
 
     @property
     def progress(self) -> float:
@@ -53,7 +56,7 @@ class Moment:
 
     def following(self, batch: int) -> Moment:
         """The moment of the next step."""
-        return Moment(self.step + 1, self.steps, self.samples + batch, self.generator)
+        return replace(self, step=self.step + 1, samples=self.samples + batch)
 
 
 class Term(nn.Module):
@@ -84,7 +87,7 @@ class Term(nn.Module):
         """Make the state of a term that joins streams which another run has trained."""
 
     def after_step(self, streams: dict[str, Stream], moment: Moment, batch: int) -> None:
-        """Move the term's own state, once the queues hold this step's keys."""
+        """Move the term's own state, once the queues hold this step's keys: `batch` clips of all ranks."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,16 @@ class Output:
     loss: Tensor
     values: dict[str, Tensor] = field(default_factory=dict)
     keys: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Output], clips: int) -> Output:
+        """The output of a batch that was computed in equal parts of so many clips, after their backward passes."""
+        values = {name: torch.stack([part.values[name] for part in parts]).mean(0) for name in parts[0].values}
+        keys = {
+            name: torch.cat([part.keys[name].reshape(-1, clips, keys.shape[1]) for part in parts], dim=1).flatten(0, 1)
+            for name, keys in parts[0].keys.items()
+        }
+        return cls(values["loss"], values, keys)
 
 
 class Method(nn.Module):
@@ -121,8 +134,11 @@ class Method(nn.Module):
     def forward(
         self, views: Mapping[str, Float[Tensor, "n m t v c"]], clips: Int[Tensor, " n"], moment: Moment
     ) -> Output:
-        """Loss of one batch of clips, each seen as query, key and in all further views. Nothing is moved."""
-        outputs = {name: self._run(stream, views, clips) for name, stream in self.stream_table().items()}
+        """Loss of one batch of clips, each seen as query, key and in all further views. Nothing is moved.
+
+        On several ranks each gives its slice, and the mean of their losses is the loss of the joined batch.
+        """
+        outputs = {name: self._run(stream, views, clips, moment) for name, stream in self.stream_table().items()}
         loss = views["query"].new_zeros(())
         values: dict[str, Tensor] = {}
         for term in self.term_list():
@@ -136,10 +152,14 @@ class Method(nn.Module):
 
     @torch.no_grad()
     def after_step(self, output: Output, clips: Int[Tensor, " n"], moment: Moment) -> None:
-        """After the optimizer's step: key branches follow, queues take the keys, terms move their state."""
-        streams = self.stream_table()
+        """After the optimizer's step: key branches follow, queues take all ranks' keys, terms move their state."""
+        streams, count = self.stream_table(), len(clips)
+        clips = moment.ranks.join(clips)
         for name, stream in streams.items():
-            stream.after_step(output.keys[name], clips)
+            # Of siamese streams both views are keys; the first views of all ranks come before their second ones.
+            keys = output.keys[name]
+            joined = moment.ranks.join(keys.reshape(-1, count, keys.shape[1]), dim=1)
+            stream.after_step(joined.flatten(0, 1), clips)
         for term in self.term_list():
             term.after_step(streams, moment, len(clips))
 
@@ -174,9 +194,9 @@ class Method(nn.Module):
         """What the optimizer moves: everything but the key branches, by name."""
         return [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
 
-    def _run(self, stream: Stream, views: Mapping[str, Tensor], clips: Tensor) -> StreamOutput:
+    def _run(self, stream: Stream, views: Mapping[str, Tensor], clips: Tensor, moment: Moment) -> StreamOutput:
         forms = {view: self.form(x, *stream.modalities) for view, x in views.items()}
-        output: StreamOutput = stream(forms["query"], forms["key"], clips, self.mask_own)
+        output: StreamOutput = stream(forms["query"], forms["key"], clips, self.mask_own, moment.ranks)
         for term in self.term_list():
             output.extra.update(term.embed(stream, forms))
         return output

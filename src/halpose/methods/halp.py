@@ -22,6 +22,7 @@ from halpose.methods.base import Moment, StreamOutput, Term
 from halpose.methods.moco import InfoNCE
 from halpose.parts.geodesic import Limits, limits, mean_walk, walk
 from halpose.parts.prototypes import cluster_sphere, group_means
+from halpose.parts.ranks import ALONE, Ranks
 from halpose.parts.stream import Stream
 
 # Inside an InfoNCE the mean over t has no closed form; this many Gauss-Legendre nodes leave an error below 1e-6.
@@ -94,64 +95,81 @@ class HaLP(DelayedTerm):
         for name, output in outputs.items():
             sources = self.sources(name)
             for prototypes in sources:
-                loss, share = self.of_output(output, prototypes, moment.generator)
+                loss, share = self.of_output(output, prototypes, moment.generator, moment.ranks)
                 losses.append(loss / len(sources))
                 kept.append(share)
         return sum(losses[1:], losses[0]), {"kept": sum(kept[1:], kept[0]) / len(kept)}
 
     def of_output(
-        self, output: StreamOutput, prototypes: Float[Tensor, "n d"], generator: torch.Generator
+        self,
+        output: StreamOutput,
+        prototypes: Float[Tensor, "n d"],
+        generator: torch.Generator,
+        ranks: Ranks = ALONE,
     ) -> tuple[Tensor, Tensor]:
         """The term of one stream and the fraction of its positives that the rank filter kept."""
         anchor = (output.key if self.config.anchor == "key" else output.query).detach()
         query_anchor = (output.query * anchor).sum(1, keepdim=True)
         if self.config.toward == "query":
             target = output.query.detach()
-            alpha, beta = self._between(anchor, target, generator)
+            alpha, beta = self._between(anchor, target, generator, ranks, output.views)
             similarity = alpha * query_anchor + beta * (output.query * target).sum(1, keepdim=True)
             weight = torch.ones_like(similarity)
         else:
             limit = limits(anchor @ prototypes.T, prototypes @ prototypes.T)
-            alpha, beta, weight, selected = self._positives(limit, generator)
+            alpha, beta, weight, selected = self._positives(limit, generator, ranks, output.views)
             query_target = (output.query @ prototypes.T).gather(1, selected)
             similarity = alpha * query_anchor + beta * query_target
         if self.config.placement == "inside":
             loss = weighted_contrast(similarity, weight, output.negatives, self.temperature)
         else:
             loss = weighted_pull(similarity, weight, self.temperature)
+        total = weight.sum()
+        if not ranks.is_alone:
+            # The mean is over all kept positives of the joined batch, and ranks keep more and fewer of them.
+            loss = loss * (total / ranks.mean(total).clamp_min(1e-12))
         # Expected arcs stand for all positives toward a prototype: one for each that may be selected.
         each = self.config.positives
         if self.config.estimator == "expected" and self.config.toward == "prototypes":
             each = len(prototypes) - (self.config.select == "others")
-        return loss, weight.sum() / (len(weight) * each)
+        return loss, total / (len(weight) * each)
 
-    def _between(self, anchor: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _between(
+        self, anchor: Tensor, target: Tensor, generator: torch.Generator, ranks: Ranks, views: int
+    ) -> tuple[Tensor, Tensor]:
         """Coefficients of points on the geodesic from each anchor to a target of its own, t uniform in (0, lambda).
 
         The paper tries this ("can query-key be used to hallucinate positives?") and says no more than that.
         """
         cosine = (anchor * target).sum(1, keepdim=True).clamp(-1.0, 1.0)
-        shape = (len(anchor), self.config.positives)
-        t = self.config.hardness * torch.rand(shape, generator=generator, device=anchor.device, dtype=anchor.dtype)
-        return walk(t, torch.acos(cosine).expand(shape))
+        shape = (len(anchor) * ranks.world, self.config.positives)
+        uniform = torch.rand(shape, generator=generator, device=anchor.device, dtype=anchor.dtype)
+        t = self.config.hardness * ranks.own_rows(uniform, views)
+        return walk(t, torch.acos(cosine).expand_as(t))
 
-    def draw(self, limit: Limits, generator: torch.Generator) -> tuple[Int[Tensor, "b g"], Float[Tensor, "b g"]]:
-        """Prototypes to walk toward, and uniform numbers in (0, 1) that say how far."""
+    def draw(
+        self, limit: Limits, generator: torch.Generator, ranks: Ranks = ALONE, views: int = 1
+    ) -> tuple[Int[Tensor, "b g"], Float[Tensor, "b g"]]:
+        """Prototypes to walk toward, and uniform numbers in (0, 1) that say how far.
+
+        Every rank draws for the joined batch and takes its rows: what one process would have drawn for them.
+        """
         batch, prototypes = limit.pair.shape
-        shape = (batch, self.config.positives)
+        shape = (batch * ranks.world, self.config.positives)
         device = limit.pair.device
+        choices = prototypes - (self.config.select == "others")
+        selected = ranks.own_rows(torch.randint(choices, shape, generator=generator, device=device), views)
         if self.config.select == "others":
-            other = torch.randint(prototypes - 1, shape, generator=generator, device=device)
-            selected = other + (other >= limit.nearest[:, None]).long()
-        else:
-            selected = torch.randint(prototypes, shape, generator=generator, device=device)
-        return selected, torch.rand(shape, generator=generator, device=device)
+            selected = selected + (selected >= limit.nearest[:, None]).long()
+        return selected, ranks.own_rows(torch.rand(shape, generator=generator, device=device), views)
 
-    def _positives(self, limit: Limits, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _positives(
+        self, limit: Limits, generator: torch.Generator, ranks: Ranks, views: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Coefficients alpha and beta, weight and prototype of every hallucinated positive, each (B, G)."""
         if self.config.estimator == "expected":
             return self._expected(limit)
-        selected, uniform = self.draw(limit, generator)
+        selected, uniform = self.draw(limit, generator, ranks, views)
         rank = limit.rank.gather(1, selected)
         omega = limit.omega.gather(1, selected)
         exact = self.config.estimator == "exact"
@@ -209,7 +227,13 @@ class HaLP(DelayedTerm):
                 self._cluster(streams, moment, warm=self.config.warm_start and not begins)
 
     def _cluster(self, streams: dict[str, Stream], moment: Moment, warm: bool) -> None:
-        """Make prototypes of the newest keys, from the ones there are (`warm`) or anew."""
+        """Make prototypes of the newest keys, from the ones there are (`warm`) or anew; rank 0 does, for all."""
+        if moment.ranks.is_first:
+            self._cluster_here(streams, moment, warm)
+        for prototypes in self.buffers():
+            moment.ranks.copy_first(prototypes)
+
+    def _cluster_here(self, streams: dict[str, Stream], moment: Moment, warm: bool) -> None:
         newest = {name: stream.queue.newest(self.config.newest) for name, stream in streams.items()}
         for name, keys in newest.items():
             prototypes = self.of_stream(name)

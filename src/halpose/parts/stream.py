@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from halpose.encoders.base import Encoder
 from halpose.errors import ConfigError
 from halpose.parts.queue import KeyQueue
+from halpose.parts.ranks import ALONE, Ranks
 from halpose.skeleton import MODALITIES
 
 
@@ -31,9 +32,10 @@ class StreamOutput:
         key: (B, D) unit embeddings of the key views; without gradient if they come from a key branch.
         positive: (B,) q . k.
         similarity: (B, K) q . queue.
-        queue: (K, D) what queries are contrasted with: the queue as it was before the step, or the batch itself.
+        queue: (K, D) what queries are contrasted with: the queue as it was before the step, or the batch itself,
+            that of all ranks.
         own: (B, K) which entries are of the clip itself and must not be its negatives; None: none are.
-        projections: of both views, (2, N, D), as they were before they became unit vectors (siamese only).
+        projections: of both views, (2, N of all ranks, D), before they became unit vectors (siamese only).
         extra: unit embeddings of further views that terms asked for, by name.
     """
 
@@ -45,6 +47,11 @@ class StreamOutput:
     own: Tensor | None = None
     projections: Tensor | None = None
     extra: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def views(self) -> int:
+        """How many rows there are of each clip."""
+        return 1 if self.projections is None else len(self.projections)
 
     @cached_property
     def negatives(self) -> Tensor:
@@ -118,6 +125,7 @@ class Stream(nn.Module):
         key_view: Float[Tensor, "n m t v c"],
         clips: Int[Tensor, " n"],
         mask_own: bool = True,
+        ranks: Ranks = ALONE,
     ) -> StreamOutput:
         """Embeddings of both views and their products; nothing is moved.
 
@@ -126,6 +134,7 @@ class Stream(nn.Module):
             key_view: the same clips, seen again.
             clips: their numbers.
             mask_own: leave a clip's own past keys out of its negatives.
+            ranks: the processes that share the batch; a contrast within the batch is one within all of it.
         """
         raise TypeError(f"{type(self).__name__} is a stream without a contrast")
 
@@ -151,6 +160,7 @@ class MomentumStream(Stream):
         key_view: Float[Tensor, "n m t v c"],
         clips: Int[Tensor, " n"],
         mask_own: bool = True,
+        ranks: Ranks = ALONE,
     ) -> StreamOutput:
         """N queries against N keys and the queue as it was before the step."""
         query, key = self.query(query_view), self.encode_key(key_view)
@@ -193,14 +203,17 @@ class SiameseStream(Stream):
         key_view: Float[Tensor, "n m t v c"],
         clips: Int[Tensor, " n"],
         mask_own: bool = True,
+        ranks: Ranks = ALONE,
     ) -> StreamOutput:
         """2 N queries, each against the other view of its clip and the batch; its own two views are never negatives."""
-        projections = torch.stack(self.query.project(torch.cat([query_view, key_view])).chunk(2))
-        first, second = nn.functional.normalize(projections, dim=2)
+        own = torch.stack(self.query.project(torch.cat([query_view, key_view])).chunk(2))
+        projections = ranks.join(own, dim=1)
+        units = nn.functional.normalize(projections, dim=2)
+        first, second = ranks.own(units, dim=1)
         query, key = torch.cat([first, second]), torch.cat([second, first])
-        of_clip = clips.repeat(2)
-        own = of_clip[None] == of_clip[:, None]
-        return StreamOutput(query, key, (query * key).sum(1), query @ query.T, query, own, projections)
+        batch = query if ranks.is_alone else units.flatten(0, 1)
+        is_own = ranks.join(clips).repeat(2) == clips.repeat(2)[:, None]
+        return StreamOutput(query, key, (query * key).sum(1), query @ batch.T, batch, is_own, projections)
 
     @torch.no_grad()
     def after_step(self, keys: Float[Tensor, "b d"], clips: Int[Tensor, " n"]) -> None:
