@@ -96,6 +96,9 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
         ("data", "synthesize", "--clips", 24, "--out", tmp_path / "store"),
         ("data", "synthesize", "--clips", 2, "--ntu", "--out", tmp_path / "ntu"),
         ("data", "prepare", "ntu60", "--source", tmp_path / "ntu", "--out", tmp_path / "prepared"),
+        ("data", "prepare", "ntu60", "--source", tmp_path / "ntu", "--out", tmp_path / "a", "--shard", "1/2"),
+        ("data", "prepare", "ntu60", "--source", tmp_path / "ntu", "--out", tmp_path / "b", "--shard", "2/2"),
+        ("data", "merge", tmp_path / "b", tmp_path / "a", "--out", tmp_path / "ab"),
         ("train", toy_store, *set_words(*TINY), "--out", tmp_path / "other"),
         ("evaluate", run, "--on", toy_store, "--protocol", "knn"),
         ("recipes",),
@@ -105,6 +108,7 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
         outcome = halpose(*words, "--json")
         assert outcome.code == 0, outcome.err
         assert outcome.out.count("\n") == 1 and outcome.json, words
+    assert (tmp_path / "ab" / "clips.npz").read_bytes() == (tmp_path / "prepared" / "clips.npz").read_bytes()
 
 
 def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +148,7 @@ print(took, {name: modules for name, modules in found.items() if modules}, file=
 
 def test_import_and_help_are_quick_and_load_no_torch(toy_store: Path) -> None:
     commands = [["--help"], ["--version"], ["recipes"], ["data", "list"], ["data", "info", str(toy_store)]]
-    for command in ("demo", "train", "evaluate", "recipes", "data", "data list", "data prepare", "data info"):
+    for command in ("demo", "train", "evaluate", "recipes", "data", "data list", "data prepare", "data merge", "data info"):
         commands.append([*command.split(), "--help"])
     process = subprocess.run(
         [sys.executable, "-c", LIGHT % commands], capture_output=True, text=True, timeout=120, check=True

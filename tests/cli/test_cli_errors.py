@@ -43,6 +43,9 @@ NOWHERE = "/nowhere/at/all"
         (["train", NOWHERE, "--out", "x", "--stepz", "3"], "No such option '--stepz'"),
         (["evaluate", NOWHERE, "--on", NOWHERE, "--part", "all"], "'all' is not one of 'test', 'validation'"),
         (["data", "prepare", "ntu60", "--source", ".", "--out", "x", "--workers", "0"], "0 is not in the range x>=1"),
+        (["data", "prepare", "ntu60", "--source", ".", "--out", "x", "--shard", "3/2"], "write --shard 2/8"),
+        (["data", "merge", NOWHERE, "--out", "x"], "give two different stores or more"),
+        (["data", "merge", NOWHERE, "/nowhere", "--out", "x"], "StoreError: /nowhere/at/all: no store there"),
     ],
 )
 def test_one_message_and_code_2(words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

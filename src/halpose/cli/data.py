@@ -1,4 +1,4 @@
-"""`halpose data list | prepare | synthesize | info`."""
+"""`halpose data list | prepare | merge | synthesize | info`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from halpose.cli import HelpfulGroup, common_options, debug_option, print_json
 from halpose.cli.console import bar, command, remark, show
 
 
-@click.group(cls=HelpfulGroup, short_help="List, prepare, synthesize and inspect data sets.")
+def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """`2/8`: the second of eight."""
+    if text is None:
+        return None
+    number, _, of = text.partition("/")
+    if not (number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of)):
+        raise click.BadParameter(f"{text!r} is no part of a whole; write --shard 2/8 for the second of eight")
+    return int(number), int(of)
+
+
+@click.group(cls=HelpfulGroup, short_help="List, prepare, merge, synthesize and inspect data sets.")
 @debug_option
 def data() -> None:
     """Data sets: from raw files to a store that trains.
@@ -21,6 +31,7 @@ def data() -> None:
       halpose data list
       halpose data prepare nw-ucla --source FOLDER --out stores/nw-ucla
       halpose data synthesize --clips 600 --out stores/synthetic
+      halpose data merge stores/part1 stores/part2 --out stores/whole
       halpose data info stores/nw-ucla
     """
 
@@ -74,6 +85,7 @@ def list_command(name: str | None, as_json: bool) -> None:
     help="Of the coordinates.",
 )
 @click.option("--missing-list", type=click.Path(path_type=Path), help="Text file of clips to leave out (NTU has one).")
+@click.option("--shard", callback=_shard, metavar="I/N", help="Only part I of N of the files; then: data merge.")
 @click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
 @common_options
 def prepare(
@@ -83,14 +95,16 @@ def prepare(
     workers: int | None,
     dtype: str,
     missing_list: Path | None,
+    shard: tuple[int, int] | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """Read, clean and store a data set. After an interruption the same command goes on where it was.
 
     \b
-    Example:
+    Examples:
       halpose data prepare ntu60 --source nturgb+d_skeletons --out stores/ntu60
+      halpose data prepare ntu60 --source nturgb+d_skeletons --out stores/part2 --shard 2/8
     """
     from halpose.data.prepare import Progress
     from halpose.data.prepare import prepare as make_store
@@ -104,17 +118,55 @@ def prepare(
 
         report = make_store(
             name, source, out, workers=workers, dtype=dtype, overwrite=overwrite, missing_list=missing_list,
-            progress=advance,
+            shard=shard, progress=advance,
         )  # fmt: skip
     for line in report.summary():
         show(line, as_json)
-    remark(f"{report.seconds:.1f} s; next: {command('train', out, '--out', f'runs/{name}')}")
+    following = ("data", "merge", "PARTS", "--out", "STORE") if shard else ("train", out, "--out", f"runs/{name}")
+    remark(f"{report.seconds:.1f} s; next: {command(*following)}")
     if as_json:
         print_json(
             {
                 "store": str(out), "files": report.files, "clips": report.clips, "frames": report.frames,
                 "set_aside": len(report.set_aside), "repairs": dict(report.repairs), "notes": list(report.notes),
                 "seconds": round(report.seconds, 2),
+            }
+        )  # fmt: skip
+
+
+@data.command()
+@click.argument("stores", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Store to make.")
+@click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
+@common_options
+def merge(stores: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -> None:
+    """Join stores: the shards of one data set, or different sets of one layout.
+
+    All shards of a set give exactly the store that one `prepare` would have made. After an interruption the same
+    command goes on where it was.
+
+    \b
+    Examples:
+      halpose data merge stores/part1 stores/part2 --out stores/ntu60
+      halpose data merge stores/ntu120 stores/pkummd2 --out stores/both
+    """
+    from halpose.data.merge import merge as join
+
+    with bar() as progress:
+        task = progress.add_task("merge", total=None)
+        report = join(
+            stores, out, overwrite=overwrite,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )  # fmt: skip
+    for line in report.summary():
+        show(line, as_json)
+    remark(f"{report.seconds:.1f} s; next: {command('train', out, '--out', f'runs/{out.name}')}")
+    if as_json:
+        print_json(
+            {
+                "store": str(out), "name": report.name, "stores": report.stores, "shards": report.shards,
+                "clips": report.clips, "frames": report.frames, "duplicates": report.duplicates,
+                "notes": list(report.notes), "seconds": round(report.seconds, 2),
             }
         )  # fmt: skip
 
