@@ -148,7 +148,8 @@ print(took, {name: modules for name, modules in found.items() if modules}, file=
 
 def test_import_and_help_are_quick_and_load_no_torch(toy_store: Path) -> None:
     commands = [["--help"], ["--version"], ["recipes"], ["data", "list"], ["data", "info", str(toy_store)]]
-    for command in ("demo", "train", "evaluate", "recipes", "data", "data list", "data prepare", "data merge", "data info"):
+    data = [f"data {command}" for command in ("list", "prepare", "merge", "info")]
+    for command in ("demo", "train", "evaluate", "recipes", "data", *data):
         commands.append([*command.split(), "--help"])
     process = subprocess.run(
         [sys.executable, "-c", LIGHT % commands], capture_output=True, text=True, timeout=120, check=True
