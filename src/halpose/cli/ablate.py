@@ -121,8 +121,8 @@ def _overhead(
 ) -> dict[str, Any]:
     import torch
 
-    from halpose.ablate.overhead import STEPS, overhead, overhead_table, to_content
-    from halpose.ablate.timing import machine
+    from halpose.bench.overhead import STEPS, overhead, overhead_table, to_content
+    from halpose.bench.timing import machine
 
     with WorkingBar() as progress:
         costs = overhead(

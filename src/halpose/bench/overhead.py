@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from halpose.ablate.catalogue import PAPER_COSTS
-from halpose.ablate.timing import in_turn
+from halpose.bench.timing import in_turn
 from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.trainer import Trainer

@@ -10,19 +10,19 @@ import pytest
 import torch
 from rich.console import Console
 
-from halpose.ablate.cells import Bench
-from halpose.ablate.overhead import overhead, overhead_table, state_bytes, step_bytes, to_content
-from halpose.ablate.timing import in_turn, ratio
+from halpose.bench.overhead import overhead, overhead_table, state_bytes, step_bytes, to_content
+from halpose.bench.timing import in_turn, ratio
 from halpose.config import Config
+from halpose.data.store import Store
 from halpose.engine.trainer import Trainer
 
 
-def trainer(bench: Bench, config: Config) -> Trainer:
-    return Trainer(bench.store, config, Path("nowhere"), torch.device("cpu"))
+def trainer(store: Store, config: Config) -> Trainer:
+    return Trainer(store, config, Path("nowhere"), torch.device("cpu"))
 
 
-def test_state_is_what_a_checkpoint_holds_and_the_gradients(bench: Bench, config: Config) -> None:
-    made = trainer(bench, replace(config, method="moco"))
+def test_state_is_what_a_checkpoint_holds_and_the_gradients(store: Store, config: Config) -> None:
+    made = trainer(store, replace(config, method="moco"))
     made.take_step()
     weights = sum(value.numel() for name, value in made.method.named_parameters() if "key" not in name)
     buffers = sum(value.numel() * value.element_size() for value in made.method.buffers())
@@ -34,14 +34,14 @@ def test_state_is_what_a_checkpoint_holds_and_the_gradients(bench: Bench, config
     assert state_bytes(made) == expected
 
 
-def test_a_step_keeps_in_proportion_to_the_batch(bench: Bench, config: Config) -> None:
-    small, large = (step_bytes(trainer(bench, replace(config, batch_size=size))) for size in (8, 32))
+def test_a_step_keeps_in_proportion_to_the_batch(store: Store, config: Config) -> None:
+    small, large = (step_bytes(trainer(store, replace(config, batch_size=size))) for size in (8, 32))
     assert small > 0 and 3 < large / small < 4.5
 
 
-def test_every_method_is_timed_with_halp_on(bench: Bench, config: Config) -> None:
+def test_every_method_is_timed_with_halp_on(store: Store, config: Config) -> None:
     told: list[tuple[int, int]] = []
-    costs = overhead(bench.store, config, torch.device("cpu"), 4, lambda done, total: told.append((done, total)))
+    costs = overhead(store, config, torch.device("cpu"), 4, lambda done, total: told.append((done, total)))
     assert [(cost.method, cost.streams) for cost in costs] == [("moco", 1), ("halp", 1), ("cmd", 3), ("halp_cmd", 3)]
     moco, halp, cmd, both = costs
     assert (moco.time, moco.memory) == (1, 1)
@@ -67,7 +67,7 @@ def test_alternatives_take_turns_and_warm_rounds_do_not_count() -> None:
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_the_peak_is_measured(bench: Bench, config: Config) -> None:
-    made = Trainer(bench.store, config, Path("nowhere"), torch.device("cuda"))
+def test_on_a_gpu_the_peak_is_measured(store: Store, config: Config) -> None:
+    made = Trainer(store, config, Path("nowhere"), torch.device("cuda"))
     made.take_step()
     assert step_bytes(made) > 0
