@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from halpose.cli import INTERRUPTED, common_options, print_json
 from halpose.cli.console import TrainingBar, command, remark, show
 from halpose.settings import flatten, load_recipe, override_text, recipe_about, recipe_names
+
+if TYPE_CHECKING:
+    from halpose.engine.trainer import Summary
 
 
 @click.command(short_help="Pre-train an encoder on a store, without labels.")
@@ -44,10 +48,12 @@ def train(
       halpose train stores/utd-mhad --recipe utd-mhad-halp --out runs/utd
       halpose train stores/mine --set steps=5000 --set seed=1 --out runs/mine
       halpose train stores/mine --out runs/mine --resume
+      torchrun --nproc-per-node 8 -m halpose train stores/mine --out runs/mine
     """
     import torch
 
     from halpose.data.store import Store
+    from halpose.engine.distributed import Launch
     from halpose.engine.run import read_run_config
     from halpose.engine.trackers import build_tracker
     from halpose.engine.trainer import train as pre_train
@@ -55,26 +61,38 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     opened = Store.open(store)
-    if resume and recipe is None and not assignments:
+    launch = Launch.from_environment()
+    # torchrun restarts with the very command that it started with: what to resume may not be there yet.
+    is_new = launch is not None and not (out / "config.json").exists()
+    if resume and recipe is None and not assignments and not is_new:
         config = read_run_config(out)[1]
     else:
         config = override_text(load_recipe(recipe or "halp"), assignments)
     watchers = (TrainingBar(), *(build_tracker(name, out) for name in track))
     summary = pre_train(
-        opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers
+        opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers, launch=launch
     )
+    if launch is None or launch.rank == 0:
+        _tell(summary, store, as_json)
+    if summary.interrupted:
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+def _tell(summary: Summary, store: Path, as_json: bool) -> None:
+    """What came of it, and what to run next."""
     for note in summary.notes:
         remark(f"note: {note}")
     if summary.interrupted:
-        go_on = command("train", store, "--out", out, "--resume")
+        go_on = command("train", store, "--out", summary.run, "--resume")
         remark(f"stopped at step {summary.steps}; go on with: {go_on}")
     else:
-        show(f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {out}", as_json)
-        remark(f"next: {command('evaluate', out, '--on', store)}")
+        show(
+            f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {summary.run}",
+            as_json,
+        )
+        remark(f"next: {command('evaluate', summary.run, '--on', store)}")
     if as_json:
         print_json(asdict(summary))
-    if summary.interrupted:
-        raise click.exceptions.Exit(INTERRUPTED)
 
 
 @click.command(short_help="List the recipes, or show one.")

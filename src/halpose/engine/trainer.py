@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,31 +24,23 @@ from halpose.engine.checkpoint import (
     unpack_optimizer,
     write_json,
 )
-from halpose.engine.metrics import Log, keep_rows
+from halpose.engine.device import enough_memory, resolve_device
+from halpose.engine.distributed import Launch, gradients_held, join, own_copy, replicate
+from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.engine.seen import read_lines, seen_lines, write_lines
+from halpose.engine.stopping import Stop
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
-from halpose.methods.base import Moment
+from halpose.methods.base import Moment, Output
+from halpose.parts.ranks import ALONE, Ranks
+from halpose.settings import override
+
+__all__ = ["Summary", "Trainer", "Watcher", "fit_config", "resolve_device", "train"]
 
 # Streams of random numbers that must not disturb each other: two methods see the same views under one seed.
-_VIEWS, _METHOD, _ORDER = 1, 2, 3
-# Rows whose mean loss is a training's outcome.
-_RECENT = 5
+_VIEWS, _METHOD, _ORDER, _DROPOUT = 1, 2, 3, 4
 _TAMER = "try a lower optimizer.learning_rate, or optimizer.clip_norm=1"
-
-
-class Watcher(Protocol):
-    """What is told about a training while it runs (progress bar, trackers)."""
-
-    def begin(self, step: int, steps: int) -> None:
-        """Training starts at `step`."""
-
-    def row(self, values: dict[str, float]) -> None:
-        """A row was logged."""
-
-    def end(self) -> None:
-        """Training ends, for whatever reason."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +76,7 @@ def train(
     fork: Path | None = None,
     watchers: tuple[Watcher, ...] = (),
     stop_at: int | None = None,
+    launch: Launch | None = None,
 ) -> Summary:
     """Pre-train on a store, without labels.
 
@@ -102,129 +90,136 @@ def train(
             method's terms may differ. Comparisons of methods share their warm-up this way.
         watchers: are told of progress.
         stop_at: save and stop after this many steps of the whole schedule (to make a fork's starting point).
+        launch: this process is one of several that torchrun started, and all of them call this alike. `resume` then
+            begins anew where there is nothing to resume: a restart is the same command as the start.
 
     Raises:
         ConfigError: the settings do not fit the data or each other.
         CheckpointError: `out` holds a run, or holds none to resume, or it is of other settings.
-        TrainingError: the loss is no longer finite, or memory or disk are full; the last good checkpoint is kept.
+        TrainingError: the loss is no longer finite, memory or disk are full, or another rank was lost; the last good
+            checkpoint is kept.
     """
+    where = resolve_device(device, launch)
+    with join(launch, where, lambda: _kept(out)) as ranks:
+        # Rank 0 may write to `out` before the last of them has looked: it decides for all what there is.
+        is_new = launch is not None and not (out / "config.json").exists()
+        settings, resume = ranks.told_by_first((config.to_dict(), resume and not is_new))
+        config = config if ranks.is_first else override(Config(), settings, "rank 0")
+        trainer, notes = _prepare(store, config, out, where, resume, fork, ranks)
+        with enough_memory(out, trainer.kept):
+            return replace(trainer.fit(watchers, stop_at), notes=notes)
+
+
+def _prepare(
+    store: Store, config: Config, out: Path, device: torch.device, resume: bool, fork: Path | None, ranks: Ranks
+) -> tuple[Trainer, tuple[str, ...]]:
+    """A trainer that stands where training begins or goes on, and what had to be said of its settings."""
     origin = out if resume else fork
     if origin is not None:
         check_shape(origin, read_run_config(origin)[2], store)
-    config, notes = fit_config(store, config)
-    where = resolve_device(device)
-    with _enough_memory(out, lambda: "nothing was written"):
-        trainer = Trainer(store, config, out, where)
+    config, notes = fit_config(store, config, ranks.world)
+    with enough_memory(out, lambda: "nothing was written"):
+        trainer = Trainer(store, config, out, device, ranks)
     if resume:
         trainer.resume()
-    elif latest_step(out) is not None or (out / "config.json").exists():
+    elif ranks.is_first and (latest_step(out) is not None or (out / "config.json").exists()):
         raise CheckpointError(f"{out}: there is a run here already; use --resume to go on, or another --out")
     if fork is not None and not resume:
         trainer.load(fork, ignore="terms.")
-    with _enough_memory(out, trainer.kept):
-        return replace(trainer.fit(watchers, stop_at), notes=notes)
+    return trainer, notes
 
 
-def fit_config(store: Store, config: Config) -> tuple[Config, tuple[str, ...]]:
+def fit_config(store: Store, config: Config, world: int = 1) -> tuple[Config, tuple[str, ...]]:
     """Resolve what depends on the data: the split, steps from epochs, a batch no larger than the data.
+
+    Args:
+        store: the recordings.
+        config: as asked for.
+        world: processes that share a batch.
 
     Returns:
         The settings as they will be used, and a sentence for each that had to change.
+
+    Raises:
+        ConfigError: the batch cannot be shared out evenly.
+        DataError: there are too few clips.
     """
     notes = []
     data = resolve_data(store, config.data)
     config = replace(config, data=data)
     clips = len(store.part(data.split, data.part))
-    if clips < 2:
+    shares = world * config.optimizer.accumulate
+    least = max(2, shares)
+    if clips < least:
         raise DataError(
             f"{store.path}: {clips} clips in part {data.part!r} of split {data.split!r}; contrast needs at least 2"
+            + (f", and {world} processes x {config.optimizer.accumulate} parts need {least}" if shares > 1 else "")
         )
     if config.batch_size > clips:
-        notes.append(f"batch_size lowered from {config.batch_size} to {clips}, the number of clips")
-        config = replace(config, batch_size=clips)
+        whole = clips - clips % shares
+        what = "the number of clips" + (f", shared out in {shares} equal parts" if whole < clips else "")
+        notes.append(f"batch_size lowered from {config.batch_size} to {whole}, {what}")
+        config = replace(config, batch_size=whole)
+    if config.batch_size % shares:
+        below = config.batch_size - config.batch_size % shares
+        raise ConfigError(
+            f"batch_size is {config.batch_size}, which {world} processes x {config.optimizer.accumulate} parts "
+            f"(optimizer.accumulate) cannot share evenly; try {f'{below} or ' if below else ''}{below + shares}"
+        )
     if config.epochs:
         steps = max(1, math.ceil(config.epochs * (clips // config.batch_size)))
         config = replace(config, steps=steps, epochs=0.0)
     return config, tuple(notes)
 
 
-@contextlib.contextmanager
-def _enough_memory(out: Path, kept: Callable[[], str]) -> Iterator[None]:
-    """Say what takes less where memory runs out; torch tells it in a RuntimeError among others."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise
-        first = str(error).partition("\n")[0]
-        raise TrainingError(
-            f"{out}: not enough memory ({first:.160}); {kept()}; "
-            "try a smaller batch_size, data.frames, contrast.queue or encoder.width"
-        ) from error
-
-
-def resolve_device(name: str) -> torch.device:
-    """auto: CUDA where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:0")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
-        raise ConfigError(f"--device {name}: torch {torch.__version__} sees {found} here; use --device cpu")
-    return device
+def _kept(run: Path) -> str:
+    """What is left if training cannot go on."""
+    step = latest_step(run)
+    return f"the checkpoint of step {step} is kept" if step is not None else "no checkpoint was written yet"
 
 
 class Trainer:
     """State of one training: what a checkpoint must hold, and nothing else."""
 
-    def __init__(self, store: Store, config: Config, out: Path, device: torch.device) -> None:
-        self.config, self.out, self.device = config, out, device
+    def __init__(self, store: Store, config: Config, out: Path, device: torch.device, ranks: Ranks = ALONE) -> None:
+        self.config, self.out, self.device, self.ranks = config, out, device, ranks
         self.shape = Shape.of_store(store)
         self.store = {"path": str(store.path), "name": store.name, "clips": len(store)}
         clips = store.part(config.data.split, config.data.part)
         self.seen = seen_lines(store, clips)
         self.window = Window.load(store, clips, config.data, device)
-        self.method = fresh_method(config, self.shape).to(device).train()
+        self.method = own_copy(fresh_method(config, self.shape), ranks, device)
+        self.model = replicate(self.method, ranks)
         named = self.method.query_parameters()
         self.names = [name for name, _ in named]
         self.optimizer = build_optimizer(config.optimizer, named)
         self.view_generator = self._generator(_VIEWS)
         self.method_generator = self._generator(_METHOD)
         self.step = 0
-        self.stop_requested = False
+        self.stop = Stop(ranks)
 
     def fit(self, watchers: tuple[Watcher, ...] = (), stop_at: int | None = None) -> Summary:
         """Run until the last step, `stop_at`, a signal, or a loss that is not finite."""
         config = self.config
         last = min(config.steps, stop_at or config.steps)
-        write_json(self.out / "config.json", self._about())
-        write_lines(self.out, self.seen)
-        metrics = self.out / "metrics.jsonl"
-        recent = keep_rows(metrics, self.step)[-_RECENT:]
-        for watcher in watchers:
-            watcher.begin(self.step, last)
+        if self.ranks.is_first:
+            write_json(self.out / "config.json", self._about())
+            write_lines(self.out, self.seen)
+        journal = Journal(self.out, self.step, watchers, self.ranks)
         begun, first = time.perf_counter(), self.step
-        log, stopping = Log(config.batch_size), False
+        log, stopping = Log(config.batch_size, self.ranks), False
         try:
-            with self._signals(), metrics.open("a", encoding="utf-8") as file:
+            with self.stop.listening(), journal.writing(self.step, last):
                 while self.step < last and not stopping:
+                    self.stop.ask()
                     log.add(self.take_step())
-                    stopping = self.stop_requested  # asked once: a signal that comes later finds its step saved, too
+                    stopping = self.stop.is_decided()
                     saves = self.step % config.checkpoint_every == 0 or self.step == last or stopping
                     if self.step % config.log_every == 0 or saves:
                         row = {"step": self.step, **log.row(), "learning_rate": self._rate(self.step - 1)}
                         row["seconds"] = round(time.perf_counter() - begun, 3)
                         self._check_finite(row)
-                        file.write(json.dumps(row) + "\n")
-                        file.flush()
-                        recent = [*recent, row["loss"]][-_RECENT:]
-                        for watcher in watchers:
-                            watcher.row(row)
+                        journal.write(row)
                     if saves:
                         self.save()
         except OSError as error:
@@ -232,63 +227,89 @@ class Trainer:
         except RuntimeError:
             self._check_weights()
             raise
-        finally:
-            for watcher in watchers:
-                watcher.end()
         seconds = time.perf_counter() - begun
         summary = Summary(
             run=str(self.out),
             steps=self.step,
             clips_per_second=round((self.step - first) * config.batch_size / max(seconds, 1e-9), 1),
-            loss=sum(recent) / len(recent) if recent else math.nan,
+            loss=journal.loss,
             seconds=round(seconds, 1),
             interrupted=stopping and self.step < last,
         )
-        if self.step > first:  # a finished run that is asked to go on keeps its outcome
+        if self.step > first and self.ranks.is_first:  # a finished run that is asked to go on keeps its outcome
             write_json(self.out / "run.json", asdict(summary) | {"finished": self.step >= config.steps})
+        self.ranks.meet()  # a rank that left while the first still writes would be taken for lost
         return summary
 
     def take_step(self) -> dict[str, Tensor]:
         """One batch: two views, forward, backward, optimizer, then the method's own state."""
-        chosen = self.batch(self.step)
+        self._follow_step()
+        chosen = self.ranks.own(self.batch(self.step))
         moment = self._moment()
         query_view, key_view = self._view(chosen.repeat(2), self.config.views).chunk(2)
         views = {"query": query_view, "key": key_view}
         views |= {name: self._view(chosen, settings) for name, settings in self.method.further_views().items()}
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.step)
-        output = self.method(views, chosen, moment)
         self.optimizer.zero_grad(set_to_none=True)
-        output.loss.backward()
+        output = self._differentiate(views, chosen, moment)
         if self.config.optimizer.clip_norm:
             parameters = [parameter for _, parameter in self.method.query_parameters()]
             torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip_norm)
         self.optimizer.step()
         self.method.after_step(output, chosen, moment)
         self.step += 1
-        values: dict[str, Tensor] = output.values
-        return values
+        return output.values
+
+    def _differentiate(self, views: dict[str, Tensor], chosen: Tensor, moment: Moment) -> Output:
+        """Forward and backward, in `optimizer.accumulate` parts whose mean is the loss."""
+        parts, size = self.config.optimizer.accumulate, len(chosen) // self.config.optimizer.accumulate
+        outputs = []
+        for part in range(parts):
+            mine = slice(part * size, (part + 1) * size)
+            seen = {name: view[mine] for name, view in views.items()}
+            with gradients_held(self.model, part + 1 < parts):
+                output: Output = self.model(seen, chosen[mine], moment)
+                torch.autograd.backward(output.loss / parts if parts > 1 else output.loss)
+            outputs.append(output)
+        return outputs[0] if parts == 1 else Output.of_parts(outputs, size)
 
     def _moment(self) -> Moment:
-        return Moment(self.step, self.config.steps, self.step * self.config.batch_size, self.method_generator)
+        samples = self.step * self.config.batch_size
+        return Moment(self.step, self.config.steps, samples, self.method_generator, self.ranks)
+
+    def _follow_step(self) -> None:
+        """With several ranks, draws follow from seed, rank and step; those of the method are alike on all ranks.
+
+        So no rank has a state that must be saved, and another number of them can go on.
+        """
+        if self.ranks.is_alone:
+            return
+        seed, rank = self.config.seed, self.ranks.rank
+        self.view_generator.manual_seed(_seed(seed, _VIEWS, rank, self.step))
+        self.method_generator.manual_seed(_seed(seed, _METHOD, self.step))
+        if self.config.encoder.dropout:  # torch's dropout draws from its global state and from nothing else
+            torch.manual_seed(_seed(seed, _DROPOUT, rank, self.step))
 
     def _view(self, chosen: Tensor, settings: ViewConfig) -> Tensor:
         return random_view(self.window, chosen, self.config.data.frames, settings, self.view_generator)
 
     def batch(self, step: int) -> Tensor:
-        """Clips of a step: every epoch is a permutation that depends on the seed and the epoch alone."""
+        """Clips of a step, of all ranks: every epoch is a permutation that depends on seed and epoch alone."""
         size, clips = self.config.batch_size, len(self.window)
         epoch, position = divmod(step, clips // size)
         generator = torch.Generator().manual_seed(_seed(self.config.seed, _ORDER, epoch))
         order = torch.randperm(clips, generator=generator)
         return order[position * size : (position + 1) * size].to(self.device)
 
-    def save(self) -> Path:
-        """Write a checkpoint of this moment."""
+    def save(self) -> None:
+        """Write a checkpoint of this moment; all that a rank has is what the first one has."""
+        if not self.ranks.is_first:
+            return
         training = pack_optimizer(self.optimizer, self.names)
         training["generator/views"] = self.view_generator.get_state()
         training["generator/method"] = self.method_generator.get_state()
-        return save_checkpoint(
+        save_checkpoint(
             self.out,
             self.step,
             {"device": self.device.type, **self._about()},
@@ -299,7 +320,7 @@ class Trainer:
 
     def load(self, run: Path, ignore: str = "") -> None:
         """Take over weights, optimizer, generators and step of a run's newest checkpoint."""
-        checkpoint = load_checkpoint(run)
+        checkpoint = load_checkpoint(run, self.ranks.told_by_first(latest_step(run)))
         load_weights(self.method, checkpoint.weights, checkpoint.path, ignore)
         unpack_optimizer(self.optimizer, self.names, checkpoint.training)
         if checkpoint.about.get("device") == self.device.type:
@@ -322,11 +343,11 @@ class Trainer:
                 f"{self.out}: cannot resume with other settings ({', '.join(changed)} differ); "
                 "resume without --recipe and --set, or start anew with another --out"
             )
-        if latest_step(self.out) is not None:
+        if self.ranks.told_by_first(latest_step(self.out)) is not None:
             self.load(self.out)
 
     def _rate(self, step: int) -> float:
-        return learning_rate(self.config.optimizer, step, self.config.steps)
+        return learning_rate(self.config.optimizer, step, self.config.steps, self.config.batch_size)
 
     def _generator(self, purpose: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(_seed(self.config.seed, purpose))
@@ -358,26 +379,7 @@ class Trainer:
 
     def kept(self) -> str:
         """What is left if training cannot go on."""
-        step = latest_step(self.out)
-        return f"the checkpoint of step {step} is kept" if step is not None else "no checkpoint was written yet"
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the loop after the running step, with a checkpoint."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.stop_requested = True
-
-        previous = {}
-        # Only the main thread may set handlers; elsewhere the caller stops the training its own way.
-        with contextlib.suppress(ValueError):
-            for number in (signal.SIGINT, signal.SIGTERM):
-                previous[number] = signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        return _kept(self.out)
 
 
 def _seed(*parts: int) -> int:
