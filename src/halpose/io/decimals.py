@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, Int, UInt8, UInt64
 from halpose.io.bits import lowest
 
 LOADED = 16  # bytes loaded per number; a text must be twice as long
-_MINUS, _POINT = b"-."
+_MINUS, _POINT, _ZERO = b"-.0"
 _MOST_DIGITS = 15
 _NO_POINT = 16
 
@@ -27,27 +27,33 @@ def _eight(byte: int) -> np.uint64:
     return np.uint64(byte * 0x0101010101010101)
 
 
-_ONES, _HIGH_BITS, _ZERO_DIGITS, _NINE_TO_HIGH_BIT = _eight(0x01), _eight(0x80), _eight(ord("0")), _eight(0x76)
-_POINTS, _POINT_DIGIT = _eight(_POINT ^ ord("0")), np.uint64(_POINT ^ ord("0"))  # once the digits are 0..9
+_ONES, _HIGH_BITS, _ZERO_DIGITS, _NINE_TO_HIGH_BIT = _eight(0x01), _eight(0x80), _eight(_ZERO), _eight(0x76)
+_POINTS, _POINT_DIGIT = _eight(_POINT ^ _ZERO), np.uint64(_POINT ^ _ZERO)  # once the digits are 0..9
 _BYTES_AFTER = np.uint64(0x0706050403020100)  # times 256^i, its top byte is 7 - i: how many bytes follow byte i
-_EVERY_OTHER_PAIR = np.uint64(0x000000FF000000FF)
-_MILLIONS_AND_HUNDREDS = np.uint64(100 + (1_000_000 << 32))
-_MYRIADS_AND_ONES = np.uint64(1 + (10_000 << 32))
-_TEN, _SIGN = np.uint64(10), np.uint64(63)
+_PAIRS, _FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
+_TENS_AND_ONES, _HUNDREDS_AND_ONES, _MYRIADS_AND_ONES = (
+    np.uint64(1 + (10**digits << 8 * digits)) for digits in (1, 2, 4)
+)
+_SIGN = np.uint64(63)
 _BITS_7, _BITS_8, _BITS_16, _BITS_32, _BITS_56 = (np.uint64(bits) for bits in (7, 8, 16, 32, 56))
 # Row n keeps the last n of 16 bytes.
 _LAST_OF_16 = np.frombuffer(b"".join(bytes(LOADED - n) + b"\xff" * n for n in range(LOADED + 1)), dtype="<u8")
 _LAST_OF_16 = _LAST_OF_16.reshape(LOADED + 1, 2)
-_LAST_OF_8 = _LAST_OF_16[:9, 1].copy()
+# By bytes from the first digit on, the point among them: what is kept, the digits after the point and at most eight;
+# and ten to the power of how many digits follow the point.
+_SHORT, _LONGEST = 10, 12
+_KEPT = _LAST_OF_16[[max(0, min(behind, _SHORT) - 2) for behind in range(_LONGEST + 1)], 1]
+_SCALE = np.array([10.0 ** max(0, behind - 2) for behind in range(_LONGEST + 1)])
 # By digits after the point: ten to that power, and the weight of the digits before it. Last: no point.
 _TENS = np.array([10.0**after for after in range(_NO_POINT)] + [1.0])
 _WHOLES = np.array([10.0 ** (after + 1) for after in range(_NO_POINT)] + [np.inf])
 
 
 def coordinates(buffer: _Bytes, start: _Places, end: _Places) -> tuple[_Values, _Flags]:
-    """Decimals with one digit before the point and up to eight after it.
+    """Decimals with one digit before the point and up to eight after it, or nine after 0.0 and ten after 0.00.
 
-    So nearly all coordinates in metres are written, and it takes half the time of `decimals`.
+    So nearly all coordinates in metres are written that have seven or eight significant digits, and it takes half the
+    time of `decimals`.
 
     Args:
         buffer: a text.
@@ -57,24 +63,35 @@ def coordinates(buffer: _Bytes, start: _Places, end: _Places) -> tuple[_Values, 
     Returns:
         The values, and which words are no such number; their values mean nothing.
     """
-    minus = buffer[start] == _MINUS
+    minus = buffer.take(start) == _MINUS
     first = start + minus
-    whole = buffer[first] - np.uint8(ord("0"))
-    after = end - first
-    after -= 2
-    others = buffer.take(first + 1, mode="clip") != _POINT
+    whole = buffer.take(first, mode="clip")
+    whole -= np.uint8(_ZERO)
+    others = buffer[1:].take(first, mode="clip") != _POINT
     others |= whole > 9
-    others |= after > 8
+    behind = end - first
+    long = (behind > _SHORT).nonzero()[0]
+    if len(long):
+        others[long] |= (whole[long] != 0) | ~_led_by_zeros(buffer, first[long] + 2, behind[long] - _SHORT)
     digits = _bytes_before(buffer, end, 8)
-    digits &= _LAST_OF_8.take(after, mode="clip")
-    others |= _has_others(digits)
+    digits &= _KEPT.take(behind, mode="clip")
+    found = _not_digits(digits)
+    if np.bitwise_or.reduce(found) & _HIGH_BITS:  # seldom, and looking for which takes as long as for whether
+        others |= (found & _HIGH_BITS) != 0
     _sum_digits(digits)
-    tens = _TENS.take(after, mode="clip")
-    value = whole * tens
+    scale = _SCALE.take(behind, mode="clip")
+    value = whole * scale
     value += digits.view(np.int64)
-    value /= tens
+    value /= scale
     value.view(np.uint64)[:] |= minus.astype(np.uint64) << _SIGN
     return value, others
+
+
+def _led_by_zeros(buffer: _Bytes, at: _Places, count: _Places) -> _Flags:
+    """Whether one zero, or two, stand somewhere; no if more are asked for."""
+    second = (count == 1) | (buffer.take(at + 1, mode="clip") == _ZERO)
+    led: _Flags = (buffer.take(at, mode="clip") == _ZERO) & second & (count <= _LONGEST - _SHORT)
+    return led
 
 
 def decimals(buffer: _Bytes, start: _Places, end: _Places) -> tuple[_Values, _Flags]:
@@ -90,7 +107,9 @@ def decimals(buffer: _Bytes, start: _Places, end: _Places) -> tuple[_Values, _Fl
     digits ^= point * _POINT_DIGIT  # the point becomes a zero digit
     early, late = (point != 0).T
     pointed = early | late
-    others = _has_others(digits).any(axis=1) | (early & late) | (length > _MOST_DIGITS) | (length <= pointed)
+    others = (
+        (_not_digits(digits) & _HIGH_BITS).any(axis=1) | (early & late) | (length > _MOST_DIGITS) | (length <= pointed)
+    )
     after = ((point * _BYTES_AFTER) >> _BITS_56).sum(axis=1, dtype=np.int64) + 8 * early
     after[~pointed] = _NO_POINT
     _sum_digits(digits)
@@ -112,24 +131,23 @@ def _bytes_before(buffer: _Bytes, end: _Places, size: int) -> UInt64[np.ndarray,
     return digits
 
 
-def _has_others(digits: UInt64[np.ndarray, "*n"]) -> Bool[np.ndarray, "*n"]:
-    """Where a byte is not 0..9."""
+def _not_digits(digits: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
+    """The high bit of each byte tells that it is not 0..9; other bits mean nothing."""
     high = digits + _NINE_TO_HIGH_BIT
     high |= digits
-    high &= _HIGH_BITS
-    found: Bool[np.ndarray, "*n"] = high != 0
-    return found
+    return high
 
 
 def _sum_digits(digits: UInt64[np.ndarray, "*n"]) -> None:
-    """Eight bytes 0..9, the first the greatest, become their number, in place: pairs, then fours, then eights."""
-    pairs = digits * _TEN
+    """Eight bytes 0..9, the first the greatest, become their number, in place: pairs, then fours, then eights.
+
+    Each multiplication adds to every number ten (a hundred, ten thousand) times the one in the bytes below it.
+    """
+    digits *= _TENS_AND_ONES
     digits >>= _BITS_8
-    pairs += digits
-    np.right_shift(pairs, _BITS_16, out=digits)
-    digits &= _EVERY_OTHER_PAIR
+    digits &= _PAIRS
+    digits *= _HUNDREDS_AND_ONES
+    digits >>= _BITS_16
+    digits &= _FOURS
     digits *= _MYRIADS_AND_ONES
-    pairs &= _EVERY_OTHER_PAIR
-    pairs *= _MILLIONS_AND_HUNDREDS
-    digits += pairs
     digits >>= _BITS_32

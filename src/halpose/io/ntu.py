@@ -91,9 +91,10 @@ def _everybody(
     except NotNumbers as error:
         frame = frame_of[error.at % len(joints) // _JOINTS]
         raise _Fault(f"{error} in frame {frame + 1} of {frames}") from None
-    xyz = to_float32(values.reshape(3, -1).T).reshape(-1, _JOINTS, 3)
+    xyz = to_float32(values).reshape(3, -1, _JOINTS).transpose(1, 2, 0)
     positions = np.full((len(identities), frames, _JOINTS, 3), np.nan, dtype=np.float32)
-    positions[person_of, frame_of] = zeros_to_missing(xyz)
+    positions[person_of, frame_of] = xyz
+    zeros_to_missing(positions)
     confidence = np.zeros(positions.shape[:3], dtype=np.float32)
     confidence[person_of, frame_of] = states.reshape(-1, _JOINTS)
     return identities, positions, confidence
@@ -201,7 +202,8 @@ def _identities(
 
     Where one frame gives an identity to two bodies, the second is kept apart by #2, so that neither is lost.
     """
-    beginnings = [lines.text[start : start + 21] for start in lines.starts[body_lines].tolist()]
+    every = np.ndarray((len(lines.buffer) - 20,), dtype="S21", buffer=lines.buffer, strides=(1,))  # a view
+    beginnings: list[bytes] = every[lines.starts[body_lines]].tolist()
     name_of = {beginning: beginning.split(b" ", 1)[0] for beginning in set(beginnings)}
     names = [name_of[beginning] for beginning in beginnings]
     if (frame_of[1:] == frame_of[:-1]).any():

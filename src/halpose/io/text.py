@@ -19,7 +19,7 @@ from halpose.io.decimals import LOADED, coordinates, decimals
 _NEWLINE, _RETURN = b"\n\r"
 _WINDOW = 64
 _ONE = np.uint64(1)
-_NUMBERS = 4096  # converted at a time, see halpose.io.bits
+_NUMBERS = 8192  # converted at a time, see halpose.io.bits
 _FEW = 256  # so many words are sooner converted one by one than all at once
 
 
@@ -123,18 +123,18 @@ def first_words(lines: Lines, which: Int[np.ndarray, " n"], wanted: int = 1) -> 
     Returns:
         The first words of all these lines, then all second words, and so on.
     """
-    first, last = lines.starts[which], lines.ends[which]
+    first, last = lines.starts.take(which), lines.ends.take(which)
     left = window(lines.separators, first)
-    ends = np.empty((wanted, len(which)), dtype=np.int64)
-    for word in ends:  # ends at the lowest mark; where none is left in the window, all 64 bits are below it
-        below = left - _ONE
-        np.add(first, count(below & ~left), out=word)
-        left &= below
-    starts = np.empty_like(ends)
+    starts = np.empty((wanted + 1, len(which)), dtype=np.int64)
     starts[0] = first
-    np.add(ends[:-1], 1, out=starts[1:])
+    for word in starts[1:]:  # one behind the lowest mark; where none is left in the window, 64 behind the line's start
+        below = left - _ONE
+        np.add(first, count(left ^ below), out=word)
+        left &= below
+    ends = starts[1:] - 1
+    starts = starts[:-1]
     np.minimum(ends[-1], last, out=ends[-1])
-    for line in np.flatnonzero(ends[-1] >= first + _WINDOW).tolist():  # longer words than the window holds
+    for line in np.flatnonzero(ends[-1] - first >= _WINDOW - 1).tolist():  # longer words than the window holds
         start = int(first[line])
         for at in range(wanted):
             end = lines.text.find(lines.separator, start, int(last[line]))
@@ -163,14 +163,16 @@ def to_floats(lines: Lines, words: Words) -> Float64[np.ndarray, " n"]:
     Raises:
         NotNumbers: one of them is not a number; the message names it and its line.
     """
-    values = np.empty(len(words))
-    unusual = np.ones(len(words), dtype=bool)
-    for first in range(0, len(words) if len(lines.buffer) >= 2 * LOADED else 0, _NUMBERS):
-        block = slice(first, first + _NUMBERS)
-        values[block], unusual[block] = coordinates(lines.buffer, words.starts[block], words.ends[block])
-        others = first + unusual[block].nonzero()[0]
-        if len(others) > _FEW:
-            values[others], unusual[others] = decimals(lines.buffer, words.starts[others], words.ends[others])
+    if len(lines.buffer) < 2 * LOADED or not len(words):
+        values, unusual = np.empty(len(words)), np.ones(len(words), dtype=bool)
+    else:
+        blocks = [slice(first, first + _NUMBERS) for first in range(0, len(words), _NUMBERS)]
+        parts = [coordinates(lines.buffer, words.starts[block], words.ends[block]) for block in blocks]
+        values, unusual = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        others = unusual.nonzero()[0]
+        for first in range(0, len(others) if len(others) > _FEW else 0, _NUMBERS):
+            some = others[first : first + _NUMBERS]
+            values[some], unusual[some] = decimals(lines.buffer, words.starts[some], words.ends[some])
     if len(words) and words.ends[0] < LOADED:  # words are in order, so that the first ends first
         unusual |= words.ends < LOADED
     rest = unusual.nonzero()[0]
