@@ -19,7 +19,7 @@ from halpose.engine.run import Shape
 _SECONDS = 1.0  # of measuring a rate
 
 
-def encoder_operations(inputs: int, width: int, layers: int, frames: int) -> tuple[int, int]:
+def encoder_operations(inputs: int, width: int, layers: int, frames: int) -> int:
     """Floating point operations of one clip through the published encoder, forward.
 
     Args:
@@ -27,14 +27,9 @@ def encoder_operations(inputs: int, width: int, layers: int, frames: int) -> tup
         width: hidden size H.
         layers: how many.
         frames: T.
-
-    Returns:
-        Of all products, and of those with the frames themselves, whose gradient nobody asks for.
     """
-    first = 2 * 2 * 3 * width * inputs * frames
-    recurrent = 2 * 2 * 3 * width * width * frames * layers
-    between = 2 * 2 * 3 * width * 2 * width * frames * (layers - 1)
-    return first + recurrent + between, first
+    read = inputs + (layers - 1) * 2 * width  # by each of the two GRUs of all layers
+    return 2 * 2 * 3 * width * (read + layers * width) * frames
 
 
 def step_operations(config: Config, shape: Shape) -> int | None:
@@ -44,16 +39,21 @@ def step_operations(config: Config, shape: Shape) -> int | None:
         config: encoder, projector, queue, batch.
         shape: of the clips.
     """
-    encoder, contrast = config.encoder, config.contrast
+    encoder, contrast, frames = config.encoder, config.contrast, config.data.frames
     if encoder.name not in ("gru", "bigru"):
         return None
     inputs = len(shape.layout) * shape.channels * shape.people
-    encoding, first = encoder_operations(inputs, encoder.width, encoder.layers, config.data.frames)
+    encoding = 4 * encoder_operations(inputs, encoder.width, encoder.layers, frames)
+    # Nobody asks for the gradient of the states before the first frame, nor for that of the frames, unless a norm with
+    # weights stands before the first layer.
+    encoding -= 2 * 2 * 3 * encoder.width * encoder.width * encoder.layers
+    if not encoder.input_norm:
+        encoding -= 2 * 2 * 3 * encoder.width * inputs * frames
     features = 2 * encoder.width * (encoder.segments if encoder.pooling == "segments" else 1)
     hidden = contrast.projector_width or features
     projecting = 2 * features * hidden + 2 * hidden * contrast.embedding
     queue = 2 * contrast.embedding * contrast.queue
-    return config.batch_size * (4 * encoding - first + 4 * projecting + 2 * queue)
+    return config.batch_size * (encoding + 4 * projecting + 2 * queue)
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int | None = None) -> float:

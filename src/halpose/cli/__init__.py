@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": ("halpose.cli.evaluate", "evaluate", "Score a run against untrained and raw features."),
     "import": ("halpose.cli.weights", "import_weights", "Make a run of a checkpoint of the published code."),
     "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
+    "bench": ("halpose.cli.bench", "bench", "Measure what this machine can do: its card."),
     "ablate": ("halpose.cli.ablate", "ablate", "Run one of the paper's ablations on a store."),
     "recipes": ("halpose.cli.train", "recipes", "List the recipes, or show one."),
 }

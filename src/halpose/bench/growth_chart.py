@@ -1,0 +1,70 @@
+"""Cost curves as one picture: a panel for each thing that grows, points measured, line fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from halpose.bench.growth import Growth
+from halpose.report.axes import Scale, tick_labels, ticks
+from halpose.report.markup import Markup, element
+
+_WIDTH, _HEIGHT, _ACROSS = 320.0, 220.0, 3
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 306.0, 44.0, 186.0
+_STYLE = """
+text { font: 11px system-ui, sans-serif; fill: #444; }
+.name { font-weight: 600; font-size: 13px; fill: #111; }
+.grid { stroke: #e4e4e4; }
+.base { stroke: #888; }
+.fit { stroke: #c2571a; stroke-width: 1.5; fill: none; }
+circle { fill: #1f5fa8; }
+"""
+
+
+def growth_chart(curves: list[Growth], title: str) -> Markup:
+    """A standalone SVG of all curves.
+
+    Args:
+        curves: what was measured.
+        title: on what, in a sentence.
+    """
+    rows = -(-len(curves) // _ACROSS)
+    width, height = _ACROSS * _WIDTH, rows * _HEIGHT + 28
+    panels = (
+        element(
+            "g", {"transform": f"translate({at % _ACROSS * _WIDTH:g} {28 + at // _ACROSS * _HEIGHT:g})"}, *_panel(c)
+        )
+        for at, c in enumerate(curves)
+    )
+    return element(
+        "svg",
+        {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width:g} {height:g}", "role": "img"},
+        element("title", None, "Seconds of a step as the work grows"),
+        element("style", None, Markup(_STYLE)),
+        element("rect", {"width": width, "height": height, "fill": "white"}),
+        element("text", {"x": 12, "y": 18}, title),
+        *panels,
+    )
+
+
+def _panel(curve: Growth) -> list[Markup]:
+    most = max(curve.seconds) * 1e3
+    x, y = Scale(0, max(curve.values) * 1.05, _LEFT, _RIGHT), Scale(0, most * 1.1, _BOTTOM, _TOP)
+    marks = [
+        element("text", {"x": 12, "y": 16, "class": "name"}, curve.axis),
+        element("text", {"x": 12, "y": 31}, curve.formula),
+    ]
+    levels = ticks(0, most * 1.1, 4)
+    for value, label in zip(levels, tick_labels(levels), strict=True):
+        marks.append(element("line", {"class": "grid", "x1": _LEFT, "x2": _RIGHT, "y1": y(value), "y2": y(value)}))
+        marks.append(element("text", {"x": _LEFT - 6, "y": y(value) + 4, "text-anchor": "end"}, label))
+    places = ticks(0, max(curve.values) * 1.05, 4)
+    for value, label in zip(places, tick_labels(places), strict=True):
+        marks.append(element("text", {"x": x(value), "y": _BOTTOM + 16, "text-anchor": "middle"}, label))
+    marks.append(element("line", {"class": "base", "x1": _LEFT, "x2": _RIGHT, "y1": _BOTTOM, "y2": _BOTTOM}))
+    ends = np.array([0.0, max(curve.values)])
+    line = " ".join(f"{x(value):.1f},{y((curve.constant + curve.slope * value) * 1e3):.1f}" for value in ends)
+    marks.append(element("polyline", {"class": "fit", "points": line}))
+    for value, seconds in zip(curve.values, curve.seconds, strict=True):
+        marks.append(element("circle", {"cx": x(value), "cy": y(seconds * 1e3), "r": 3.5}))
+    marks.append(element("text", {"x": _RIGHT, "y": _BOTTOM + 30, "text-anchor": "end"}, "ms a step"))
+    return marks
