@@ -55,7 +55,7 @@ def assert_same(first: Path, second: Path) -> None:
         assert torch.equal(value, theirs[name]), name
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars"])
 def test_resumed_run_equals_one_never_stopped(store: Store, tmp_path: Path, optimizer: str) -> None:
     config = replace(SMALL, optimizer=OptimizerConfig(name=optimizer, learning_rate=1e-2, warmup=3))
     train(store, config, tmp_path / "whole", device="cpu")

@@ -1,7 +1,7 @@
 """One training in many processes, on one machine or many: started by torchrun, joined by torch.distributed.
 
-What each process computes of the method is in `parts.ranks`; here are how they find each other, how their gradients
-are averaged, and what is said when one is lost.
+What they exchange of the method is in `parts.ranks`, how gradients are averaged in `engine.averaging`; here are how
+processes find each other, and what is said when one is lost.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from halpose.errors import ConfigError, TrainingError
 from halpose.methods import Method
@@ -103,29 +101,14 @@ def join(launch: Launch | None, device: torch.device, kept: Callable[[], str]) -
             dist.destroy_process_group()
 
 
-def replicate(method: Method, ranks: Ranks) -> nn.Module:
-    """A method whose gradients are the mean over the ranks once `backward` is done; alone, the method itself.
-
-    Buffers are not copied about: queues and prototypes are made alike on every rank, and BatchNorm's statistics are
-    those of the joined batch. Every query parameter has a gradient in every step, so that none need be searched for.
-    """
-    if ranks.is_alone:
-        return method
-    return DistributedDataParallel(method, broadcast_buffers=False, gradient_as_bucket_view=True)
-
-
 def own_copy(method: Method, ranks: Ranks, device: torch.device) -> Method:
-    """A method on its device, in training, its BatchNorms over the batch of all ranks."""
+    """A method on its device, in training, alike on all ranks, its BatchNorms over the batch of all of them."""
     if not ranks.is_alone:
         join_norms(method, ranks, device)
-    return method.to(device).train()
-
-
-@contextlib.contextmanager
-def gradients_held(model: nn.Module, held: bool) -> Iterator[None]:
-    """Gradients stay on their rank and add up there, until a backward pass outside of this."""
-    with model.no_sync() if held and isinstance(model, DistributedDataParallel) else contextlib.nullcontext():
-        yield
+    method.to(device).train()
+    for value in method.state_dict().values():
+        ranks.copy_first(value)
+    return method
 
 
 def _is_of_network(error: RuntimeError) -> bool:

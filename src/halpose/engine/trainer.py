@@ -16,6 +16,7 @@ from halpose.config import Config, ViewConfig
 from halpose.data.store import Store
 from halpose.data.views import random_view
 from halpose.data.window import Window, resolve_data
+from halpose.engine.averaging import GradientMean
 from halpose.engine.checkpoint import (
     latest_step,
     load_checkpoint,
@@ -25,7 +26,7 @@ from halpose.engine.checkpoint import (
     write_json,
 )
 from halpose.engine.device import enough_memory, resolve_device
-from halpose.engine.distributed import Launch, gradients_held, join, own_copy, replicate
+from halpose.engine.distributed import Launch, join, own_copy
 from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
@@ -189,9 +190,9 @@ class Trainer:
         self.seen = seen_lines(store, clips)
         self.window = Window.load(store, clips, config.data, device)
         self.method = own_copy(fresh_method(config, self.shape), ranks, device)
-        self.model = replicate(self.method, ranks)
         named = self.method.query_parameters()
         self.names = [name for name, _ in named]
+        self.averaging = GradientMean(named, ranks)
         self.optimizer = build_optimizer(config.optimizer, named)
         self.view_generator = self._generator(_VIEWS)
         self.method_generator = self._generator(_METHOD)
@@ -268,10 +269,11 @@ class Trainer:
         for part in range(parts):
             mine = slice(part * size, (part + 1) * size)
             seen = {name: view[mine] for name, view in views.items()}
-            with gradients_held(self.model, part + 1 < parts):
-                output: Output = self.model(seen, chosen[mine], moment)
+            output: Output = self.method(seen, chosen[mine], moment)
+            with self.averaging.held(part + 1 < parts):
                 torch.autograd.backward(output.loss / parts if parts > 1 else output.loss)
             outputs.append(output)
+        self.averaging.finish()
         return outputs[0] if parts == 1 else Output.of_parts(outputs, size)
 
     def _moment(self) -> Moment:
