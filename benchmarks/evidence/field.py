@@ -37,6 +37,7 @@ THREE = "streams=joint,motion,bone"
 ENTRIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "moco": ("moco", (THREE,)),
     "halp": ("halp", (THREE,)),
+    "pull": ("pull", (THREE,)),
     "cmd": ("cmd", ()),
     "halp_cmd": ("halp_cmd", ()),
     "crosclr_b": ("crosclr_b", ()),

@@ -87,7 +87,7 @@ def mined_contrast(
 ) -> Float[Tensor, ""]:
     """InfoNCE with several positives in one row: minus the mean log probability of a row's positives.
 
-    CrosSCLR and AimCLR print the logarithm of the positives' summed probability (CrosSCLR Eq. 6, AimCLR Eq. 9); both
+    CrosSCLR and AimCLR print the logarithm of the positives' summed probability (their cross-view and NNM losses); both
     published codes take the mean of their logarithms instead, which no single easy positive can satisfy, and so does
     this.
 
@@ -105,7 +105,7 @@ def mined_contrast(
 def distribution_divergence(
     query: Float[Tensor, "b k"], reference: Float[Tensor, "b k"], temperature: float
 ) -> Float[Tensor, ""]:
-    """Whom an extreme view finds near shall be whom the normal view finds near (D3M, AimCLR Eqs. 6 to 8).
+    """Whom an extreme view finds near shall be whom the normal view finds near (D3M of AimCLR).
 
     Cross-entropy of the query's distribution over key and queue against the reference's, which gets no gradient.
 

@@ -104,6 +104,17 @@ def test_save_load_step_is_identical(method: str) -> None:
         assert torch.equal(value, second.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("encoder", ["transformer", "gru"])
+def test_same_seed_same_training(method: str, encoder: str) -> None:
+    first, second = build(method, encoder), build(method, encoder)
+    for number in range(3):
+        step(first, number)
+        step(second, number)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+
+
 def test_negatives_are_the_queue_before_the_step_and_own_keys_are_left_out() -> None:
     method = build("moco", "transformer")
     step(method, 0)

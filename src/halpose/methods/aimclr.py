@@ -45,7 +45,7 @@ class MinedInfoNCE(InfoNCE):
         self.config = config.aimclr
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 1 before mining, Eq. 9 after."""
+        """One positive before mining, several after (NNM)."""
         alone, metrics = super().forward(outputs, moment)
         if moment.progress < self.config.mine_after:
             return alone, metrics

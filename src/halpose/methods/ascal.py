@@ -1,6 +1,6 @@
 """AS-CAL: momentum contrast with an LSTM, over a long list of augmentations.
 
-Its loss is InfoNCE with a queue (the paper's Eq. 5); what is its own are the momentum LSTM, whose outputs are averaged
+Its loss is InfoNCE with a queue; what is its own are the momentum LSTM, whose outputs are averaged
 over time into the "contrastive action encoding" (`encoder.name = lstm`, `pooling = mean`), and the augmentations:
 rotation, shear, reversal, Gaussian noise and blur, joint and channel masks (`views` in the recipe). The paper finds
 that few of them at a time do best and leaves open with what probability each is drawn when composed; the recipe draws

@@ -8,8 +8,8 @@ What the paper leaves open and the published code decides: the mean over positiv
 the logarithm of the summed probability; several streams are averaged over their teachers and summed over students; the
 nearest are found by the queries. "B" is the HaLP paper's name for CrosSCLR run with CMD's recurrent encoder.
 
-Reference: Li et al., 3D Human Action Representation Learning via Cross-View Consistency Pursuit, CVPR 2021, Eqs. 5 to
-9; HaLP (CVPR 2023), Table 1.
+Reference: Li et al., 3D Human Action Representation Learning via Cross-View Consistency Pursuit, CVPR 2021
+(cross-view contrastive learning with mined positives); HaLP (CVPR 2023), Table 1.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CrossStream(InfoNCE):
             )
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 5 before mining, Eq. 9 after; logs contrast accuracy as InfoNCE does."""
+        """InfoNCE of each stream before mining, cross-view contrast after; logs contrast accuracy as InfoNCE does."""
         alone, metrics = super().forward(outputs, moment)
         if moment.progress < self.config.mine_after:
             return alone, metrics

@@ -4,10 +4,11 @@ A sequence (GRU), a graph (ST-GCN) and an image (HCN) of the same clip: the quer
 the queue of another, for every ordered pair. The recipe's streams are `joint:gru`, `joint:stgcn` and `joint:hcn`.
 
 What differs from the paper: its graph encoder is an A-GCN, ours ST-GCN; it trains two of the three representations at a
-time, here any number is trained together and the pairs are averaged per query, so that two give its Eq. 4 and three do
+time, here any number is trained together and the pairs are averaged per query, so that two give its loss and three do
 not weigh more.
 
-Reference: Thoker, Doughty and Snoek, Skeleton-Contrastive 3D Action Representation Learning, ACM MM 2021, Eqs. 2 to 4.
+Reference: Thoker, Doughty and Snoek, Skeleton-Contrastive 3D Action Representation Learning, ACM MM 2021 (inter-skeleton
+contrast).
 """
 
 from __future__ import annotations
