@@ -7,8 +7,8 @@ What differs from the paper: its graph encoder is an A-GCN, ours ST-GCN; it trai
 time, here any number is trained together and the pairs are averaged per query, so that two give its loss and three do
 not weigh more.
 
-Reference: Thoker, Doughty and Snoek, Skeleton-Contrastive 3D Action Representation Learning, ACM MM 2021 (inter-skeleton
-contrast).
+Reference: Thoker, Doughty and Snoek, Skeleton-Contrastive 3D Action Representation Learning, ACM MM 2021
+(inter-skeleton contrast).
 """
 
 from __future__ import annotations
