@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from terminal import halpose
 
-from halpose.config import Config, flatten, known_keys, load_recipe, override_text, recipe_names
+from halpose.config import Config
+from halpose.settings import flatten, known_keys, load_recipe, override_text, recipe_names
 from halpose.errors import ConfigError
 from halpose.ranges import RANGES, Range, outside
 
