@@ -9,9 +9,9 @@ import pytest
 from terminal import halpose
 
 from halpose.config import Config
-from halpose.settings import flatten, known_keys, load_recipe, override_text, recipe_names
 from halpose.errors import ConfigError
 from halpose.ranges import RANGES, Range, outside
+from halpose.settings import flatten, known_keys, load_recipe, override_text, recipe_names
 
 DEFAULTS = dict(flatten(Config().to_dict()))
 ODD = ("-1", "0", "nan", "inf", "-inf", "1e30", "-1e-30", "2.5", "9" * 30, "9" * 400, "", "x", "true", "[]", "1,2")
