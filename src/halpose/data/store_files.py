@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 import tokenize
@@ -20,6 +21,9 @@ from halpose.errors import ConfigError, DataError
 from halpose.skeleton import Layout
 
 FORMAT_VERSION = 1
+# Columns larger than this are mapped, not read: of millions of clips, a batch needs a few rows. Their checksums are
+# not verified then; types and shapes are.
+MAPPED_BYTES = 64 << 20
 META, FRAMES, CLIPS, REPORT = "store.json", "frames.npy", "clips.npz", "report.json"
 PART_CODES = {"train": 0, "validation": 1, "test": 2}
 NOT_IN_SPLIT = -1
@@ -97,6 +101,7 @@ _META_TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str, "layout": dict, "classes": list, "people": int, "channels": int, "clips": int, "frames": int,
     "splits": list, "provenance": dict, "synthetic": bool, "repairs": dict, "set_aside": int,
 }  # fmt: skip
+_LOCAL_NAME = 26  # where an archive's entry says how long its name is
 _REMEDY = "prepare the data set again with `halpose data prepare`"
 
 
@@ -176,8 +181,17 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
 
     def read() -> dict[str, Any]:
         with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as arrays:
-            table: dict[str, Any] = {name: arrays[name] for name in ("offsets", *COLUMNS)}
-            table["split"] = {name: arrays[f"split/{name}"] for name in splits}
+
+            def column(name: str) -> np.ndarray:
+                assert arrays.zip is not None
+                member = arrays.zip.getinfo(f"{name}.npy")
+                if member.file_size > MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED:
+                    return _map_member(file, stream, member)
+                found: np.ndarray = arrays[name]
+                return found
+
+            table: dict[str, Any] = {name: column(name) for name in ("offsets", *COLUMNS)}
+            table["split"] = {name: column(f"split/{name}") for name in splits}
             return table
 
     table = _guarded(file, read)
@@ -189,6 +203,21 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
         if array.shape != shape or (array.dtype.kind != "U" if kind == "U" else array.dtype != kind):
             raise StoreError(f"{file}: {name} is {array.dtype} {array.shape}, expected {kind} {shape}; {_REMEDY}")
     return Clips(**table)
+
+
+def _map_member(file: Path, stream: BinaryIO, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array in an archive, uncompressed, as a memory map."""
+    stream.seek(member.header_offset + _LOCAL_NAME)
+    name, extra = struct.unpack("<HH", stream.read(4))
+    stream.seek(name + extra, os.SEEK_CUR)
+    np.lib.format.read_magic(stream)
+    shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject or in_columns:
+        raise ValueError(f"{member.filename} is no plain array")
+    start = stream.tell() - member.header_offset - _LOCAL_NAME - 4 - name - extra
+    if start + dtype.itemsize * math.prod(shape) != member.file_size:
+        raise ValueError(f"{member.filename} has {member.file_size} bytes, not those of {dtype} {shape}")
+    return np.memmap(file, dtype, "r", stream.tell(), shape).view(np.ndarray)
 
 
 def check_agreement(path: Path, meta: Mapping[str, Any], frames: Float[np.ndarray, "f m v c"], clips: Clips) -> None:

@@ -12,6 +12,7 @@ Reference: HaLP (CVPR 2023) Sec. 4.2; ISC: Thoker et al., Skeleton-contrastive 3
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -44,7 +45,8 @@ def evaluation_view(window: Window, chosen: Int[Tensor, " b"], frames: int) -> F
     """The central 95 % of each clip, without randomness."""
     length = window.lengths[chosen]
     cut = (length * (1 - _EVALUATION_SHARE) / 2).floor().long()
-    return batch_axes(window.sample(chosen, cut, length - 2 * cut, frames).nan_to_num_(0.0))
+    x = window.sample(chosen, cut, length - 2 * cut, frames)
+    return batch_axes(x.nan_to_num_(0.0) if window.has_missing else x)
 
 
 def random_crop(
@@ -64,16 +66,20 @@ def published_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop, then with probability 1/2 a shear, else a jitter of some joints: zero, or a random linear map."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, (channels, _, joints) = len(chosen), window.device, window.shape
-    is_sheared, is_zeroed = torch.rand(2, batch, 1, 1, generator=generator, device=device) < 0.5
-    random = uniform((batch, channels, channels), 1.0, generator, device)
-    linear = torch.where(is_sheared, shear_matrix(random, config.shear), random.masked_fill(is_zeroed, 0.0))
-    jittered = some_joints(batch, joints, round(config.jitter_joints * joints), generator, device)
+    batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
+    entries = channels * channels
+    random = torch.rand(batch * (2 + entries + joints), generator=generator, device=device)
+    halves, linear, order = random.split((2 * batch, entries * batch, joints * batch))
+    is_jittered, is_mixed = halves.view(2, batch) >= 0.5
+    fixed, weight = _published_maps(channels, config.shear, device)
+    kind = is_jittered * (1 + is_mixed.long())
+    linear = torch.addcmul(fixed[kind], weight[kind], 2 * linear.view(batch, entries) - 1)
     # A shear touches every joint, a jitter some: one map and one mask of joints for both.
-    touched = jittered | is_sheared[:, 0]
+    touched = (order.view(batch, joints).argsort(dim=1) < round(config.jitter_joints * joints)) | ~is_jittered[:, None]
     x = window.sample(chosen, start, length, frames)
-    x.view(*x.shape[:3], -1).lerp_(mapped(x, linear).flatten(3), over_people(touched, x))
-    return batch_axes(x.nan_to_num_(0.0))
+    moved = mapped(x, linear.view(batch, channels, channels))
+    x.view(*x.shape[:3], -1).lerp_(moved.flatten(3), over_people(touched, people))
+    return batch_axes(x.nan_to_num_(0.0) if window.has_missing else x)
 
 
 def composed_view(
@@ -101,7 +107,8 @@ def composed_view(
         x = drifted(x, config.drift, generator)
     if config.noise:
         x.add_(torch.randn(x.shape, generator=generator, device=device), alpha=config.noise)
-    x.nan_to_num_(0.0)
+    if window.has_missing:
+        x.nan_to_num_(0.0)
     if config.blur:
         x = blurred(x, config.blur, generator)
     if config.mask_axis:
@@ -117,8 +124,18 @@ def composed_view(
     if config.mask_part:
         masked |= one_part(batch, window, generator) & chance(batch, config.mask_part, generator, device)[:, None]
     if config.mask_joints or config.mask_part:
-        x.view(*x.shape[:3], -1).mul_(over_people(~masked, x))
+        x.view(*x.shape[:3], -1).mul_(over_people(~masked, people))
     return batch_axes(x)
+
+
+@cache
+def _published_maps(
+    channels: int, shear: float, device: torch.device
+) -> tuple[Float[Tensor, "3 cc"], Float[Tensor, "3 cc"]]:
+    """Of a shear, zeros and a mixture: what is fixed, and what random numbers in (-1, 1) weigh that are added."""
+    eye = torch.eye(channels, device=device).flatten()
+    zero = torch.zeros_like(eye)
+    return torch.stack((eye, zero, zero)), torch.stack((shear * (1 - eye), zero, zero + 1))
 
 
 def uniform(shape: tuple[int, ...], reach: float, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -222,9 +239,9 @@ def some_joints(
     return order < count
 
 
-def over_people(joints: Bool[Tensor, "b v"], x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b 1 1 mv"]:
-    """One for the chosen joints of every person, else zero, beside x as (B, C, T, M V): long rows are quicker."""
-    return joints.to(x.dtype).repeat(1, x.shape[3])[:, None, None]
+def over_people(joints: Bool[Tensor, "b v"], people: int) -> Float[Tensor, "b 1 1 mv"]:
+    """One for the chosen joints of every person, else zero, beside (B, C, T, M V): long rows are quicker."""
+    return torch.cat((joints.float(),) * people, dim=1)[:, None, None]
 
 
 def one_part(batch: int, window: Window, generator: torch.Generator) -> Bool[Tensor, "b v"]:

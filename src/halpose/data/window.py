@@ -97,6 +97,7 @@ class Window:
         lengths: (N,) frames of each clip.
         shape: (C, M, V) of one frame.
         up: which coordinate points up.
+        has_missing: whether any value may be NaN.
         layout: joint layout.
         clips: (N,) index of each clip in the store.
         device: where batches are made.
@@ -113,9 +114,12 @@ class Window:
     ) -> None:
         self._describe(table.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
         self.shape = shape
-        self.table = (
-            table  # a row for each coordinate and frame: a clip's first coordinate in all its frames, its second
-        )
+        # A row for each coordinate and frame: a clip's first coordinate in all its frames, its second ...
+        self.table = table
+        # A NaN makes the sum NaN. Where only the sum is not finite, NaN are looked for in vain, and that is all.
+        self.has_missing = not bool(table.sum().isfinite())
+        rows = (self.starts * shape[0])[:, None] + self.lengths[:, None] * torch.arange(shape[0], device=table.device)
+        self._first_rows = rows.int() if len(table) < 1 << 31 else rows  # (N, C): of each coordinate of a clip
 
     @classmethod
     def load(
@@ -177,9 +181,9 @@ class Window:
         self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
     ) -> Float[Tensor, "b c t m v"]:
         """Weighted sums of two normalised frames of a clip each, given by their number in the clip."""
-        channels, people, joints = self.shape
-        offsets = torch.arange(channels, device=self.device) * self.lengths[chosen, None]
-        rows = taps[:, None] + (self.starts[chosen, None] * channels + offsets)[:, :, None, None]
+        _, people, joints = self.shape
+        first = self._first_rows[chosen]
+        rows = taps.to(first.dtype)[:, None] + first[:, :, None, None]
         weights = weights[:, None].expand(rows.shape).reshape(-1, 2)
         sums = embedding_bag(rows.view(-1, 2), self.table, mode="sum", per_sample_weights=weights)
         return sums.view(*rows.shape[:-1], people, joints)
@@ -211,6 +215,7 @@ class MappedWindow(Window):
         self._describe(device, offsets, store.clips.lengths[clips], store.layout, transforms.up, clips)
         people, joints, channels = store.frames.shape[1:]
         self.shape = (channels, people, joints)
+        self.has_missing = True  # to know better, all of it would have to be read
         self.frames = store.frames
         self.transforms = transforms
 
