@@ -24,7 +24,7 @@ from halpose.data.store import Store
 from halpose.engine.trainer import Trainer, fit_config
 from halpose.evaluate.base import Progress, silent
 
-_ROUNDS = 5
+_ROUNDS = 3
 _CLIPS = 256
 _LAYOUTS = {15: "kinect15", 20: "kinect20", 25: "kinect25", 33: "mediapipe33"}
 _SCHEDULE = 1_000_000
