@@ -22,6 +22,8 @@ OFF = ViewConfig(
     mask_joints=0.0, mask_part=0.0,
 )  # fmt: skip
 
+PUBLISHED_WHOLE = ViewConfig(published=True, crop=(1.0, 1.0), shear=0.7)
+
 
 def window_of(positions: np.ndarray, lengths: list[int], layout: str = "kinect20") -> Window:
     """(F, M, V, C) frames of several clips, not normalised."""
@@ -112,6 +114,39 @@ def test_published_view_shears_or_jitters_never_both(window: Window) -> None:
             assert count == 12  # 60 % of 20, as 15 of 25
             seen["zero" if view[:, :, changed].abs().max() == 0 else "mixed"] += 1
     assert 160 < seen["shear"] < 240 and seen["zero"] > 60 and seen["mixed"] > 60
+
+
+def test_published_view_is_what_was_drawn(window: Window) -> None:
+    batch, generator = 24, seeded(3)
+    view = views.published_view(window, torch.zeros(batch, dtype=torch.long), 32, PUBLISHED_WHOLE, seeded(3))
+    plain = views.composed_view(window, torch.tensor([0]), 32, OFF, seeded())[0].double()
+    torch.rand(2 * batch, generator=generator)  # the crop, which is whole
+    kinds = torch.rand(2, batch, generator=generator)
+    matrices = 2 * torch.rand(batch, 3, 3, generator=generator).double() - 1
+    order = torch.rand(batch, 20, generator=generator)
+    for n in range(batch):
+        expected = plain.clone()
+        if kinds[0, n] < 0.5:
+            shear = 0.7 * matrices[n]
+            shear.fill_diagonal_(1.0)
+            expected = plain @ shear.T
+        else:
+            touched = [joint for joint in range(20) if int(order[n].argsort()[joint]) < 12]
+            mixed = plain @ matrices[n].T if kinds[1, n] >= 0.5 else torch.zeros_like(plain)
+            expected[:, :, touched] = mixed[:, :, touched]
+        torch.testing.assert_close(view[n].double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_windows_know_whether_anything_is_missing(toy_store: Path) -> None:
+    rng = np.random.default_rng(0)
+    positions = rng.normal(size=(30, 1, 20, 3))
+    assert not window_of(positions, [10, 20]).has_missing
+    positions[29, 0, 19, 2] = np.nan
+    assert window_of(positions, [10, 20]).has_missing
+    store = Store.open(toy_store)  # mapped, nothing is looked for
+    assert Window.load(
+        store, np.arange(3), DataConfig("", "all", "first", "none", "none", resident_gigabytes=1e-9)
+    ).has_missing
 
 
 def test_crop_lengths_and_places() -> None:

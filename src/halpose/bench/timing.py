@@ -15,6 +15,7 @@ def in_turn(
     rounds: int,
     warm: int = 1,
     progress: Callable[[int], None] = lambda turn: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of every call, the alternatives called in turn.
 
@@ -23,16 +24,17 @@ def in_turn(
         rounds: that count.
         warm: rounds before them, which do not.
         progress: told the number of each round, from 1, when it is over.
+        clock: seconds; `time.process_time` where other programs share the cores and one thread is timed.
     """
     seconds: dict[str, list[float]] = {name: [] for name in alternatives}
     for turn in range(warm + rounds):
         for name, call in alternatives.items():
             synchronise()
-            begun = time.perf_counter()
+            begun = clock()
             call()
             synchronise()
             if turn >= warm:
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(clock() - begun)
         progress(turn + 1)
     return seconds
 

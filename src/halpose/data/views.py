@@ -69,7 +69,7 @@ def published_view(
     batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
     entries = channels * channels
     random = torch.rand(batch * (2 + entries + joints), generator=generator, device=device)
-    halves, linear, order = random.split((2 * batch, entries * batch, joints * batch))
+    halves, linear, order = torch.split(random, [2 * batch, entries * batch, joints * batch])
     is_jittered, is_mixed = halves.view(2, batch) >= 0.5
     fixed, weight = _published_maps(channels, config.shear, device)
     kind = is_jittered * (1 + is_mixed.long())
