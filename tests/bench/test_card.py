@@ -143,3 +143,4 @@ class TestGrowth:
             varied = axis.vary(config, 7)
             found = (varied.data.frames, varied.contrast.queue, varied.halp.prototypes, varied.halp.positives)
             assert (7 in found) == (axis.name not in ("clips", "joints"))
+            assert len(axis.formula) <= 52  # as wide as a panel of the picture

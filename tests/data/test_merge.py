@@ -22,6 +22,7 @@ from halpose.data.prepare import prepare
 from halpose.data.source import SourceFile
 from halpose.data.store import Store, StoreWriter
 from halpose.data.window import resolve_data
+from halpose.engine.seen import seen_lines
 from halpose.errors import ConfigError, DataError
 from halpose.skeleton import Sequence, load_layout
 
@@ -189,6 +190,15 @@ class TestSets:
         assert provenance["licence"] == "left: terms of left; right: terms of right" and provenance["files"] == 8
         assert [entry["data_set"] for entry in provenance["merged"]] == ["left", "right"]
         assert (report.clips, report.duplicates, report.shards) == (8, 0, False)
+
+    def test_what_a_training_has_seen_is_told_in_the_names_of_the_sets(self, tmp_path):
+        a = small_store(tmp_path / "a", "left", ("wave",), ["x", "y", ""])
+        b = small_store(tmp_path / "b", "right", ("wave",), ["x/1", "y"])
+        merge([a, b], tmp_path / "ab")
+        apart = [line for path in (a, b) for line in seen_lines(Store.open(path), np.arange(len(Store.open(path))))]
+        together = seen_lines(Store.open(tmp_path / "ab"), np.arange(5))
+        assert apart == ["left\ts0\tx", "left\ts1\ty", "left\ts0\t", "right\ts0\tx/1", "right\ts1\ty"]
+        assert together == [*apart[:2], "left+right\ts0\t", *apart[3:]]  # a clip without a name is nobody's
 
     def test_parts_of_one_set_keep_their_names(self, tmp_path):
         a = small_store(tmp_path / "a", "mine", ("wave",), ["x", "y"])

@@ -66,7 +66,7 @@ def bench(
     if curves:
         card["curves"] = [asdict(curve) for curve in grown]
         for curve in grown:
-            line = f"{1e3 * curve.constant:.3g} + {1e3 * curve.slope:.3g} x ms"
+            line = f"{1e3 * curve.constant:.4g} + {1e3 * curve.slope:.3g} x ms"
             show(f"{curve.axis:10} {line}, points within {curve.deviation:.0%}; {curve.formula}", as_json)
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text(growth_chart(grown, f"A HaLP step: {machine()}"), encoding="utf-8")

@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from halpose.data.catalog import DATASETS
 from halpose.data.store import Store
+from halpose.data.store_columns import BLOCK
 from halpose.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -43,9 +44,17 @@ class Seen:
 
 
 def seen_lines(store: Store, clips: Int[np.ndarray, " n"]) -> list[str]:
-    """A line for each clip, as they are kept."""
-    rows = ((store.name, str(store.clips.subject[clip]), str(store.clips.name[clip])) for clip in clips)
-    return ["\t".join(" ".join(value.split()) for value in row) for row in rows]
+    """A line for each clip, as they are kept; of a merged store, as its own data set would have written it."""
+    is_merged = len({entry["data_set"] for entry in store.meta["provenance"].get("merged", ())}) > 1
+    lines: list[str] = []
+    for at in range(0, len(clips), BLOCK):
+        block = clips[at : at + BLOCK]
+        for subject, name in zip(store.clips.subject[block].tolist(), store.clips.name[block].tolist(), strict=True):
+            row = (store.name, subject, name)
+            if is_merged:  # names begin with their data set's
+                row = (name.partition("/")[0] or store.name, subject.partition("/")[2], name.partition("/")[2])
+            lines.append("\t".join(" ".join(value.split()) for value in row))
+    return lines
 
 
 def read_lines(run: Path) -> list[str]:
