@@ -30,6 +30,7 @@ BLOCKS = [block for found in PAGES for block in found.blocks]
 SHELL = [block for block in BLOCKS if block.language in ("bash", "console")]
 TABLES = [table for found in PAGES for table in found.tables]
 REGISTRIES = (methods.METHODS, encoders.ENCODERS, evaluate.EVALUATIONS, evaluate.TUNINGS, io.FORMATS, catalog.DATASETS)
+LAUNCHERS = ("torchrun", "srun")
 SECTION = "|".join(sorted({key.split(".")[0] for key in known_keys() if "." in key}))
 
 # What a table's column of this name may hold between backticks, and whether the page must list all of it.
@@ -46,7 +47,9 @@ NAMED: dict[str, tuple[Any, str]] = {
 
 
 def commands(block: Block) -> list[list[str]]:
-    return [words[1:] for words in block.commands if words[0] == "halpose"]
+    """The words after `halpose`, whether it is started by itself or by a launcher."""
+    started = [words for words in block.commands if words[0] in ("halpose", *LAUNCHERS)]
+    return [words[words.index("halpose") + 1 :] for words in started]
 
 
 def find(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -126,7 +129,7 @@ def test_other_commands_name_what_exists(block: Block) -> None:
             script = (ROOT / words[1]).read_text()
             assert all(f'"{word}"' in script for word in words[2:] if word.startswith("--")), words
         else:
-            assert program in ("halpose", ".", "python", "python3"), words
+            assert program in ("halpose", ".", "python", "python3", *LAUNCHERS), words
 
 
 @pytest.mark.parametrize("found", PAGES, ids=lambda found: str(found.path.relative_to(ROOT)))

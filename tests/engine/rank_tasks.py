@@ -72,3 +72,8 @@ def drawn(launch: Launch, store: Path, config: Config) -> dict[str, list[float]]
             found["views"] += torch.rand(1, generator=trainer.view_generator).tolist()
             found["method"] += torch.rand(1, generator=trainer.method_generator).tolist()
         return found
+
+
+def trained_apart(launch: Launch, store: Path, config: Config, folder: Path) -> Summary:
+    """As if no disk were shared: what a rank writes shows in its own folder."""
+    return trained(launch, store, config, folder / f"of-rank-{launch.rank}")

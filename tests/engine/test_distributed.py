@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from pair import Pair
-from rank_tasks import STEPS, drawn, steps_on_given_views, trained, trained_in_parts
+from rank_tasks import STEPS, drawn, steps_on_given_views, trained, trained_apart, trained_in_parts
 
 from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig, HalpConfig, OptimizerConfig
 from halpose.data.store import Store
@@ -25,6 +25,7 @@ from halpose.engine.checkpoint import latest_step, load_checkpoint
 from halpose.engine.distributed import Launch
 from halpose.engine.trainer import fit_config, resolve_device, train
 from halpose.errors import ConfigError, DataError, TrainingError
+from halpose.settings import load_recipe, override_text
 
 pytestmark = pytest.mark.ddp
 SETTINGS: dict[str, Any] = {
@@ -131,6 +132,12 @@ def test_ranks_share_the_epoch_and_draw_views_of_their_own(pair: Pair, toy_store
     assert first["method"] == second["method"] and len(set(first["method"])) == 2
 
 
+def test_only_the_first_rank_writes(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
+    pair(trained_apart, toy_store, SMALL, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["of-rank-0"]
+    assert latest_step(tmp_path / "of-rank-0") == 12 and (tmp_path / "of-rank-0" / "run.json").exists()
+
+
 def wait_for_checkpoint(run: Path) -> int:
     deadline = time.monotonic() + 60
     while not (step := latest_step(run)) and time.monotonic() < deadline:
@@ -212,15 +219,15 @@ def test_each_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_torchrun_restarts_a_killed_worker_from_the_checkpoint(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
-    run, config = tmp_path / "run", replace(SMALL, steps=160)
+    run = tmp_path / "run"
+    settings = ["steps=160", "batch_size=16", "checkpoint_every=4", "frames=16", "queue=64", "newest=32"]
+    settings += ["encoder.width=16", "encoder.layers=1", "halp.prototypes=6", "halp.start=0.1", "dropout=0.1"]
+    config = override_text(load_recipe("halp"), settings)
     pair(trained, toy_store, config, tmp_path / "whole")
-    settings = [f"--set={key}={value}" for key, value in (("steps", 160), ("batch_size", 16), ("log_every", 4))]
-    settings += ["--set=checkpoint_every=4", "--set=data.frames=16", "--set=contrast.embedding=16", "--set=queue=64"]
-    settings += [f"--set=encoder.{k}={v}" for k, v in vars(config.encoder).items() if v != getattr(EncoderConfig(), k)]
-    settings += [f"--set=halp.{k}={v}" for k, v in vars(config.halp).items() if v != getattr(HalpConfig(), k)]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["--max-restarts", "1", "-m", "halpose", "train", str(toy_store), "--out", str(run), "--resume"]
-    process = subprocess.Popen([*command, "--device", "cpu", *settings], stderr=subprocess.PIPE, text=True)
+    options = [f"--set={setting}" for setting in settings]
+    process = subprocess.Popen([*command, "--device", "cpu", *options], stderr=subprocess.PIPE, text=True)
     wait_for_checkpoint(run)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)

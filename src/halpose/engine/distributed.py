@@ -14,6 +14,8 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from halpose.errors import ConfigError, TrainingError
 from halpose.methods import Method
@@ -34,11 +36,13 @@ class Launch:
         rank: its number among all.
         world: how many there are.
         local_rank: its number on its machine.
+        restarts: how often torchrun has started all of them anew.
     """
 
     rank: int
     world: int
     local_rank: int
+    restarts: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Launch | None:
@@ -51,7 +55,8 @@ class Launch:
         if any(name not in given for name in _VARIABLES):
             return None
         try:
-            launch = cls(int(given["RANK"]), int(given["WORLD_SIZE"]), int(given["LOCAL_RANK"]))
+            restarts = int(given.get("TORCHELASTIC_RESTART_COUNT", "0"))
+            launch = cls(int(given["RANK"]), int(given["WORLD_SIZE"]), int(given["LOCAL_RANK"]), restarts)
         except ValueError:
             launch = cls(-1, 0, -1)
         if not 0 <= launch.local_rank <= launch.rank < launch.world:
@@ -84,6 +89,7 @@ def join(launch: Launch | None, device: torch.device, kept: Callable[[], str]) -
             rank=launch.rank,
             world_size=launch.world,
             timeout=_PATIENCE,
+            store=_meeting_place(launch),
         )
         yield Ranks(launch.rank, launch.world)
         is_done = True
@@ -99,6 +105,12 @@ def join(launch: Launch | None, device: torch.device, kept: Callable[[], str]) -
         # process: to close them would be to wait for what other ranks never sent.
         if dist.is_initialized() and (is_done or device.type == "cpu"):
             dist.destroy_process_group()
+
+
+def _meeting_place(launch: Launch) -> Store:
+    """Where addresses are exchanged; torchrun keeps it over a restart, with those of processes that are gone."""
+    store, _, _ = next(rendezvous("env://", launch.rank, launch.world, timeout=_PATIENCE))
+    return PrefixStore(f"halpose/{launch.restarts}", store)
 
 
 def own_copy(method: Method, ranks: Ranks, device: torch.device) -> Method:
