@@ -19,7 +19,7 @@ from halpose.bench.card_table import card_table
 from halpose.bench.floor import encoder_operations, matrix_rate, step_operations
 from halpose.bench.growth import AXES, Axis, fit, measure_growth
 from halpose.bench.growth_chart import growth_chart
-from halpose.config import Config
+from halpose.config import Config, EncoderConfig
 from halpose.data.store import Store
 from halpose.encoders.gru import GRU
 from halpose.engine.run import Shape, fresh_method
@@ -44,7 +44,8 @@ def small() -> Config:
 
 @pytest.mark.parametrize(("layers", "reverse"), [(1, False), (3, False), (2, True)])
 def test_operations_of_the_encoder_are_those_that_torch_counts(layers: int, reverse: bool) -> None:
-    encoder = GRU(30, 12, layers, reverse, "final" if reverse else "last", 1, input_norm=True)
+    config = EncoderConfig(width=12, layers=layers, pooling="final" if reverse else "last", input_norm=True)
+    encoder = GRU(30, config, reverse)
     with FlopCounterMode(display=False) as counter:
         encoder(torch.randn(5, 7, 1, 10, 3).permute(0, 2, 1, 3, 4))
     assert counter.get_total_flops() == 5 * encoder_operations(30, 12, layers, 7)

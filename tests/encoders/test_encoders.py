@@ -25,7 +25,7 @@ SMALL = EncoderConfig(width=16, layers=2, segments=4, heads=2, patch=2)
 def golden_gru() -> tuple[GRU, dict[str, np.ndarray]]:
     golden = dict(np.load(GOLDEN))
     weights = golden_state(golden, "w.")
-    encoder = GRU(30, 16, 3, reverse=False, pooling="last", segments=1, input_norm=True).eval()
+    encoder = GRU(30, EncoderConfig(width=16, layers=3, pooling="last", input_norm=True)).eval()
     encoder.load_state_dict({ours: weights[theirs] for theirs, ours in encoder_names(3).items()})
     return encoder, golden
 
@@ -60,7 +60,7 @@ def test_published_gru_reads_forward_only() -> None:
 
 def test_bigru_is_torchs_bidirectional_gru() -> None:
     torch.manual_seed(0)
-    ours = GRU(30, 8, 2, reverse=True, pooling="segments", segments=20, input_norm=False)
+    ours = GRU(30, EncoderConfig(width=8, layers=2, segments=20), reverse=True)
     theirs = torch.nn.GRU(30, 8, 2, batch_first=True, bidirectional=True)
     state = {}
     for half, suffix in (("first", ""), ("second", "_reverse")):

@@ -8,8 +8,8 @@ from torch import nn
 
 from halpose.config import EncoderConfig
 from halpose.encoders import build_encoder
-from halpose.encoders.pooling import patches
 from halpose.encoders.st_transformer import Attention, Block, SpaceTimeTransformer
+from halpose.encoders.tokens import patches
 from halpose.skeleton import load_layout
 
 CONFIG = EncoderConfig(name="st_transformer", width=16, layers=2, heads=4, patch=2, segments=4)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import Pool
 from halpose.errors import ConfigError
 from halpose.losses import info_nce
 from halpose.parts.queue import KeyQueue
@@ -54,9 +54,8 @@ class Flat(Encoder):
     """The smallest encoder: a linear map of everything."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(6, 5, EncoderConfig(pooling="mean"))
         self.linear = torch.nn.Linear(6, 5)
-        self.pool = Pool("mean", 1, 5)
 
     def outputs(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         return self.linear(x.flatten(1))[:, None], None

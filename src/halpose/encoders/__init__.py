@@ -18,99 +18,16 @@ from halpose.encoders.transformer import Transformer
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
 
-
-def _gru(config: EncoderConfig, layout: Layout, people: int, channels: int, reverse: bool = False) -> Encoder:
-    return GRU(
-        len(layout) * channels * people,
-        config.width,
-        config.layers,
-        reverse=reverse,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
-def _bigru(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return _gru(config, layout, people, channels, reverse=True)
-
-
-def _lstm(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return LSTM(
-        len(layout) * channels * people,
-        config.width,
-        config.layers,
-        config.dropout,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
-def _stgcn(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return STGCN(
-        layout,
-        channels,
-        config.width,
-        config.layers,
-        config.dropout,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
-def _hcn(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return HCN(
-        len(layout),
-        channels,
-        config.width,
-        config.layers,
-        config.dropout,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
-def _transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return Transformer(
-        len(layout) * channels * people,
-        config.width,
-        config.layers,
-        config.heads,
-        config.patch,
-        config.dropout,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
-def _st_transformer(config: EncoderConfig, layout: Layout, people: int, channels: int) -> Encoder:
-    return SpaceTimeTransformer(
-        len(layout),
-        channels,
-        people,
-        config.width,
-        config.layers,
-        config.heads,
-        config.patch,
-        config.dropout,
-        pooling=config.pooling,
-        segments=config.segments,
-        input_norm=config.input_norm,
-    )
-
-
 ENCODERS: dict[str, Callable[[EncoderConfig, Layout, int, int], Encoder]] = {
-    "gru": _gru,
-    "bigru": _bigru,
-    "lstm": _lstm,
-    "stgcn": _stgcn,
-    "hcn": _hcn,
-    "transformer": _transformer,
-    "st_transformer": _st_transformer,
+    "gru": lambda config, layout, people, channels: GRU(len(layout) * channels * people, config),
+    "bigru": lambda config, layout, people, channels: GRU(len(layout) * channels * people, config, reverse=True),
+    "lstm": lambda config, layout, people, channels: LSTM(len(layout) * channels * people, config),
+    "stgcn": lambda config, layout, people, channels: STGCN(layout, channels, config),
+    "hcn": lambda config, layout, people, channels: HCN(len(layout), channels, config),
+    "transformer": lambda config, layout, people, channels: Transformer(len(layout) * channels * people, config),
+    "st_transformer": lambda config, layout, people, channels: SpaceTimeTransformer(
+        len(layout), channels, people, config
+    ),
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from halpose.encoders.pooling import Pool
+from halpose.config import EncoderConfig
+from halpose.encoders.pooling import InputNorm, Pool
 
 
 class Encoder(nn.Module):
@@ -13,12 +14,21 @@ class Encoder(nn.Module):
 
     The two are apart because a term may work on the outputs themselves (AimCLR drops the most telling of them).
 
+    Args:
+        inputs: channels that are normalised: values of a frame, or of one person in it.
+        width: D, size of one output.
+        config: `input_norm`, and how to pool.
+
     Attributes:
+        norm: BatchNorm over the input channels, or nothing.
         pool: from outputs to a feature.
         feature_dim: F, the size of a feature.
     """
 
-    pool: Pool
+    def __init__(self, inputs: int, width: int, config: EncoderConfig) -> None:
+        super().__init__()
+        self.norm = InputNorm(inputs) if config.input_norm else nn.Identity()
+        self.pool = Pool(config.pooling, config.segments, width)
 
     @property
     def feature_dim(self) -> int:

@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool, flatten_frames
+from halpose.encoders.pooling import flatten_frames
 
 
 class GRU(Encoder):
@@ -22,31 +23,16 @@ class GRU(Encoder):
 
     Args:
         channels: values per frame (V x C x M).
-        width: hidden size of each half (published: 1024).
-        layers: number of layers (published: 3).
+        config: `width` is the hidden size of each half (published: 1024 and 3 layers, with `input_norm`).
         reverse: whether the second half runs backward in time.
-        pooling: see `Pool`.
-        segments: see `Pool`.
-        input_norm: BatchNorm over the input channels (published: yes).
     """
 
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        layers: int,
-        reverse: bool,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
+    def __init__(self, channels: int, config: EncoderConfig, reverse: bool = False) -> None:
+        super().__init__(channels, 2 * config.width, config)
         self.reverse = reverse
-        self.norm = InputNorm(channels) if input_norm else nn.Identity()
-        sizes = [channels] + [2 * width] * (layers - 1)
-        self.first = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
-        self.second = nn.ModuleList(nn.GRU(size, width, batch_first=True) for size in sizes)
-        self.pool = Pool(pooling, segments, 2 * width)
+        sizes = [channels] + [2 * config.width] * (config.layers - 1)
+        self.first = nn.ModuleList(nn.GRU(size, config.width, batch_first=True) for size in sizes)
+        self.second = nn.ModuleList(nn.GRU(size, config.width, batch_first=True) for size in sizes)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n t d"], Float[Tensor, "n d"]]:
         """Both halves' outputs of the last layer at every frame, and their final states."""

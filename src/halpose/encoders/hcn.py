@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool
 from halpose.skeleton import motion
 
 _LEAST = 8  # channels of the narrowest convolution
@@ -31,27 +31,14 @@ class HCN(Encoder):
     Args:
         joints: V.
         channels: C, values per joint.
-        width: channels at the end (Li et al.: 256); the parts before are sized by it, as in the paper.
-        layers: convolutions after the branches join (Li et al.: 2).
-        dropout: before the last, linear layer (Li et al.: 0.5).
-        pooling: see `Pool`.
-        segments: see `Pool`.
-        input_norm: BatchNorm over a person's V x C input channels.
+        config: `width` is the channels at the end (Li et al.: 256), and the parts before are sized by it, as in the
+            paper; `layers` the convolutions after the branches join (2); `dropout` before the last, linear layer (0.5);
+            `input_norm` is over a person's V x C channels.
     """
 
-    def __init__(
-        self,
-        joints: int,
-        channels: int,
-        width: int,
-        layers: int,
-        dropout: float,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
-        self.norm = InputNorm(joints * channels) if input_norm else nn.Identity()
+    def __init__(self, joints: int, channels: int, config: EncoderConfig) -> None:
+        super().__init__(joints * channels, config.width, config)
+        width, layers = config.width, config.layers
         eighth, quarter, half = (max(_LEAST, width // share) for share in (8, 4, 2))
         self.position = _branch(joints, channels, eighth, quarter)
         self.motion = _branch(joints, channels, eighth, quarter)
@@ -63,9 +50,8 @@ class HCN(Encoder):
             joined += [*_convolution(before, after, 3), nn.MaxPool2d((1, 2), ceil_mode=True)]
             before, side = after, -(-side // 2)
         self.joined = nn.Sequential(*joined)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.last = nn.Linear(width * side, width)
-        self.pool = Pool(pooling, segments, width)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """One vector per time step of the last map, a quarter of the frames; the largest among the people."""

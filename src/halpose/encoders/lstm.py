@@ -12,8 +12,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool, flatten_frames
+from halpose.encoders.pooling import flatten_frames
 
 
 class LSTM(Encoder):
@@ -21,29 +22,14 @@ class LSTM(Encoder):
 
     Args:
         channels: values per frame (V x C x M).
-        width: hidden size (AS-CAL: 256).
-        layers: number of layers (AS-CAL: 1).
-        dropout: between the layers.
-        pooling: see `Pool` (AS-CAL: mean).
-        segments: see `Pool`.
-        input_norm: BatchNorm over the input channels.
+        config: `width` is the hidden size (AS-CAL: 256, one layer, pooling mean); `dropout` is between the layers.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        layers: int,
-        dropout: float,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
-        self.norm = InputNorm(channels) if input_norm else nn.Identity()
+    def __init__(self, channels: int, config: EncoderConfig) -> None:
+        super().__init__(channels, config.width, config)
         # One layer has nothing after it that could be dropped, and torch warns.
-        self.lstm = nn.LSTM(channels, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
-        self.pool = Pool(pooling, segments, width)
+        dropout = config.dropout if config.layers > 1 else 0.0
+        self.lstm = nn.LSTM(channels, config.width, config.layers, batch_first=True, dropout=dropout)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n t d"], Float[Tensor, "n d"]]:
         """Hidden states of the last layer at every frame, and the last of them."""

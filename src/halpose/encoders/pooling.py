@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -46,15 +45,6 @@ def flatten_frames(x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n t vcm"]:
     return x.permute(0, 2, 3, 4, 1).reshape(x.shape[0], x.shape[2], joints * channels * people)
 
 
-def patches(x: Float[Tensor, "n t *rest"], size: int) -> Float[Tensor, "n s p *rest"]:
-    """Stretches of `size` frames; what is left at the end is dropped. A shorter clip's last frame is repeated."""
-    frames = x.shape[1]
-    if frames < size:
-        x = torch.cat([x, x[:, -1:].expand(-1, size - frames, *x.shape[2:])], dim=1)
-    whole = x.shape[1] // size
-    return x[:, : whole * size].reshape(len(x), whole, size, *x.shape[2:])
-
-
 class InputNorm(nn.Module):
     """BatchNorm over the input channels of (N, T, channels), as the published GRU begins."""
 
@@ -66,13 +56,3 @@ class InputNorm(nn.Module):
         """Normalise each channel over batch and time."""
         normalised: Tensor = self.norm(x.reshape(-1, x.shape[-1]))
         return normalised.view_as(x)
-
-
-def sinusoids(length: int, width: int, device: torch.device) -> Float[Tensor, "t d"]:
-    """Fixed sine and cosine position codes (Vaswani et al., 2017)."""
-    position = torch.arange(length, device=device, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, width, 2, device=device) * (-9.2103404 / width))
-    code = torch.zeros(length, width, device=device)
-    code[:, 0::2] = torch.sin(position * rate)
-    code[:, 1::2] = torch.cos(position * rate[: width // 2])
-    return code

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool, flatten_frames, patches, sinusoids
-from halpose.errors import ConfigError
+from halpose.encoders.pooling import flatten_frames
+from halpose.encoders.tokens import attention_heads, patches, sinusoids
 
 
 class SpaceTimeTransformer(Encoder):
@@ -23,44 +24,22 @@ class SpaceTimeTransformer(Encoder):
         joints: V.
         channels: C, values per joint.
         people: M; the joints of all people attend to each other.
-        width: model width.
-        layers: number of blocks.
-        heads: attention heads; must divide the width.
-        patch: frames per token; frames beyond a whole number of tokens are dropped from the end.
-        dropout: on what each part of a block adds.
-        pooling: see `Pool`.
-        segments: see `Pool`.
-        input_norm: BatchNorm over the input channels.
+        config: `layers` is the number of blocks; `dropout` acts on what each part of a block adds; frames beyond a
+            whole number of patches are dropped from the end.
 
     Raises:
         ConfigError: the heads do not divide the width.
     """
 
-    def __init__(
-        self,
-        joints: int,
-        channels: int,
-        people: int,
-        width: int,
-        layers: int,
-        heads: int,
-        patch: int,
-        dropout: float,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
-        if width % heads:
-            raise ConfigError(f"encoder.width {width} is not a multiple of encoder.heads {heads}")
-        self.patch = patch
-        self.norm = InputNorm(joints * channels * people) if input_norm else nn.Identity()
-        self.embed = nn.Linear(channels * patch, width)
+    def __init__(self, joints: int, channels: int, people: int, config: EncoderConfig) -> None:
+        super().__init__(joints * channels * people, config.width, config)
+        width, heads = config.width, attention_heads(config)
+        self.patch = config.patch
+        self.embed = nn.Linear(channels * config.patch, width)
         self.joints = nn.Parameter(torch.randn(joints, width) * 0.02)
         self.people = nn.Parameter(torch.randn(people, 1, width) * 0.02)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(width, heads, config.dropout) for _ in range(config.layers))
         self.last_norm = nn.LayerNorm(width)
-        self.pool = Pool(pooling, segments, width)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """Mean over joints and people at each stretch of frames."""

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
 from halpose.encoders.graph import spatial_partition
-from halpose.encoders.pooling import InputNorm, Pool
 from halpose.skeleton import Layout
 
 _STAGES = 3
@@ -26,37 +26,21 @@ class STGCN(Encoder):
     Args:
         layout: whose graph it is.
         channels: C, values per joint.
-        width: channels of the last stage (Yan et al.: 256).
-        layers: number of blocks (Yan et al.: 9).
-        dropout: at the end of each block.
-        pooling: see `Pool`.
-        segments: see `Pool`.
-        input_norm: BatchNorm over a person's V x C input channels (Yan et al.: yes).
+        config: `width` is the channels of the last stage (Yan et al.: 256), `layers` the number of blocks (9), each
+            with `dropout` at its end; `input_norm` is over a person's V x C channels (Yan et al.: yes).
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        channels: int,
-        width: int,
-        layers: int,
-        dropout: float,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
-        self.norm = InputNorm(len(layout) * channels) if input_norm else nn.Identity()
+    def __init__(self, layout: Layout, channels: int, config: EncoderConfig) -> None:
+        super().__init__(len(layout) * channels, config.width, config)
         self.register_buffer("graph", torch.from_numpy(spatial_partition(layout)), persistent=False)
-        stages = min(_STAGES, layers)
+        stages = min(_STAGES, config.layers)
         blocks, before, last = [], channels, 0
-        for layer in range(layers):
-            stage = layer * stages // layers
-            after = max(1, width >> (stages - 1 - stage))
-            blocks.append(Block(before, after, 2 if stage > last else 1, len(layout), dropout, shortcut=layer > 0))
+        for layer in range(config.layers):
+            stage = layer * stages // config.layers
+            after, stride = max(1, config.width >> (stages - 1 - stage)), 2 if stage > last else 1
+            blocks.append(Block(before, after, stride, len(layout), config.dropout, shortcut=layer > 0))
             before, last = after, stage
         self.blocks = nn.ModuleList(blocks)
-        self.pool = Pool(pooling, segments, width)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """Mean over joints and people at each time step that is left, a quarter of the frames."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
-from halpose.encoders.pooling import InputNorm, Pool, flatten_frames, patches, sinusoids
-from halpose.errors import ConfigError
+from halpose.encoders.pooling import flatten_frames
+from halpose.encoders.tokens import attention_heads, patches, sinusoids
 
 
 class Transformer(Encoder):
@@ -19,42 +20,22 @@ class Transformer(Encoder):
 
     Args:
         channels: values per frame (V x C x M).
-        width: model width.
-        layers: number of blocks, each with a feed-forward part of twice the width.
-        heads: attention heads; must divide the width.
-        patch: frames per token; frames beyond a whole number of tokens are dropped from the end.
-        dropout: inside the blocks.
-        pooling: see `Pool`.
-        segments: see `Pool`.
-        input_norm: BatchNorm over the input channels.
+        config: `layers` is the number of blocks, each with a feed-forward part of twice the `width` and with `dropout`;
+            frames beyond a whole number of patches are dropped from the end.
 
     Raises:
         ConfigError: the heads do not divide the width.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        layers: int,
-        heads: int,
-        patch: int,
-        dropout: float,
-        pooling: str,
-        segments: int,
-        input_norm: bool,
-    ) -> None:
-        super().__init__()
-        if width % heads:
-            raise ConfigError(f"encoder.width {width} is not a multiple of encoder.heads {heads}")
-        self.patch = patch
-        self.norm = InputNorm(channels) if input_norm else nn.Identity()
-        self.embed = nn.Linear(channels * patch, width)
+    def __init__(self, channels: int, config: EncoderConfig) -> None:
+        super().__init__(channels, config.width, config)
+        width, heads = config.width, attention_heads(config)
+        self.patch = config.patch
+        self.embed = nn.Linear(channels * config.patch, width)
         block = nn.TransformerEncoderLayer(
-            width, heads, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
+            width, heads, 2 * width, config.dropout, activation="gelu", batch_first=True, norm_first=True
         )
-        self.blocks = nn.TransformerEncoder(block, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
-        self.pool = Pool(pooling, segments, width)
+        self.blocks = nn.TransformerEncoder(block, config.layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n s d"], None]:
         """One vector per token."""
