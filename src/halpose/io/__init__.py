@@ -12,7 +12,7 @@ To add a format, write a module with a `Format`, and its line in `FORMATS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from halpose.io import agcn, archive, msr, ntu, pkummd, pyskl, sbu, ucla, utd
 from halpose.io.base import Format, refused
 from halpose.skeleton import Sequence
 
-__all__ = ["FORMATS", "Format", "find_format", "read", "sniff", "write"]
+__all__ = ["FORMATS", "Format", "find_format", "read", "recordings", "sniff", "write"]
 
 FORMATS: dict[str, Format] = {
     "ntu": ntu.FORMAT,
@@ -50,13 +50,29 @@ def find_format(name: str) -> Format:
     return FORMATS[name]
 
 
+def recordings(files: Iterable[Path]) -> list[Path]:
+    """What to give to `read`, of files that were found: themselves, or the folder of those that hold one frame each.
+
+    Args:
+        files: paths of files; a path is judged by its name and not opened.
+
+    Returns:
+        Files and folders in the order in which they come first, none twice.
+    """
+    patterns = [format.frame_name for format in FORMATS.values() if format.frame_name is not None]
+    found = (file.parent if any(known.fullmatch(file.name) for known in patterns) else file for file in files)
+    return list(dict.fromkeys(found))
+
+
 def sniff(path: str | Path) -> str:
-    """Name of the format that a file is in, by its ending and its content.
+    """Name of the format that a file is in, by its ending and its content; or a folder, by a file that holds a frame.
 
     Raises:
         FormatError: it is none of those that halpose reads, or is not there.
     """
     path = Path(path)
+    if path.is_dir():
+        return _sniff_folder(path)
     if not path.is_file():
         raise refused(path, "no such file", "give the path of a recording")
     if not path.stat().st_size:
@@ -72,11 +88,21 @@ def sniff(path: str | Path) -> str:
     raise refused(path, f"no format ends in {path.suffix or 'nothing'!r}", f"known endings: {endings}")
 
 
+def _sniff_folder(path: Path) -> str:
+    """Name of the format of a folder whose files hold one frame each."""
+    framed = [format for format in FORMATS.values() if format.frame_name is not None]
+    for format in framed:
+        if format.sniff(path):
+            return format.name
+    known = ", ".join(f"{format.name} ({format.description})" for format in framed) or "none"
+    raise refused(path, f"a folder without files of one frame each; known are {known}", "give a file in it")
+
+
 def read(path: str | Path, format: str | None = None) -> Iterator[Sequence]:
     """The clips of a file, one after another.
 
     Args:
-        path: the file.
+        path: the file; or the folder, in formats that keep each frame in a file of its own.
         format: a name in `FORMATS`; found out by `sniff` if not given.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class Format:
         sniff: whether a file's content looks like this format; never raises.
         read: the clips of a file, one after another; raises `FormatError` for anything wrong.
         write: writes clips to a file, where halpose can write this format.
+        frame_name: the whole name of files that hold one frame each, where there are such; their folder is then what
+            `sniff` and `read` are given, as they are given a file. See `halpose.io.recordings`.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Format:
     sniff: Callable[[Path], bool]
     read: Callable[[Path], Iterator[Sequence]]
     write: Callable[[Path, list[Sequence]], None] | None = None
+    frame_name: re.Pattern[str] | None = None
 
 
 def refused(path: Path, what: str, remedy: str) -> FormatError:
