@@ -1,6 +1,6 @@
 """A store of ten million clips: how long it takes to open, to begin a training, and to take steps, and in what memory.
 
-    python benchmarks/many_clips.py --clips 10000000 --folder /tmp/many
+    python benchmarks/many_clips.py --clips 10000000 --folder stores
 
 The store is sparse: what is known of its clips is real and takes a gigabyte or two, its frames are a hole in a file and
 take no disk. Prediction: opening reads the archive's index and one column of offsets, so it takes well under a second
