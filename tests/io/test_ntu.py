@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -66,21 +65,6 @@ def test_equals_reading_line_by_line(witness: ModuleType, tmp_path: Path, newlin
         slow = witness.read_by_lines(path)
         assert np.array_equal(clip.positions, slow[: len(clip.positions)].astype(np.float32))
         assert not slow[len(clip.positions) :].any()
-
-
-def test_is_much_faster_than_line_by_line(witness: ModuleType, tmp_path: Path) -> None:
-    paths = witness.make_files(tmp_path, 3, "\n")
-
-    def best(reader: Callable[[Path], object], times: int) -> float:
-        measured = []
-        for _ in range(times):
-            started = time.process_time()
-            for path in paths:
-                reader(path)
-            measured.append(time.process_time() - started)
-        return min(measured)
-
-    assert best(witness.read_by_lines, 2) > 5 * best(witness.read, 15)
 
 
 @pytest.mark.parametrize("number", ["%.7g", "%.9g", "%.3e", "%.17g", "%d", "%.12f"])

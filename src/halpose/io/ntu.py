@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from halpose.io.base import Format, first_lines, read_bytes, refused, to_float32, zeros_to_missing
-from halpose.io.text import Lines, NotNumbers, Words, first_words, scan, to_floats
+from halpose.io.text import Lines, NotNumbers, scan, to_floats
 from halpose.skeleton import Sequence
 
 LAYOUT = "kinect25"
@@ -86,14 +86,13 @@ def _everybody(
     identities, person_of = _identities(lines, body_lines, frame_of)
     joints = (body_lines[:, None] + np.arange(2, _BODY_LINES)).ravel()
     try:
-        values = to_floats(lines, first_words(lines, joints, 3))
-        states = _confidence(lines, lines.ends[joints])
+        values = to_floats(lines, joints, 3)
+        states = _confidence(lines, joints)
     except NotNumbers as error:
-        frame = frame_of[error.at % len(joints) // _JOINTS]
+        frame = frame_of[error.at // _JOINTS]
         raise _Fault(f"{error} in frame {frame + 1} of {frames}") from None
-    xyz = to_float32(values).reshape(3, -1, _JOINTS).transpose(1, 2, 0)
     positions = np.full((len(identities), frames, _JOINTS, 3), np.nan, dtype=np.float32)
-    positions[person_of, frame_of] = xyz
+    positions[person_of, frame_of] = to_float32(values).reshape(-1, _JOINTS, 3)
     zeros_to_missing(positions)
     confidence = np.zeros(positions.shape[:3], dtype=np.float32)
     confidence[person_of, frame_of] = states.reshape(-1, _JOINTS)
@@ -126,7 +125,7 @@ def _usual_structure(lines: Lines) -> _Structure | None:
     digits = lines.buffer[starts]
     usual = (
         frames > 0
-        and lines.text[: lengths[0]] == b"%d" % frames
+        and lines[0] == [b"%d" % frames]
         and not here[0]
         and (lengths[heads[1:]] == 1).all()
         and digits[heads[1:]].tobytes() == (here[1:] + ord("0")).astype(np.uint8).tobytes()
@@ -147,8 +146,7 @@ def _walk(lines: Lines) -> _Structure:
     Only the lines that are no joints are looked at one by one; joints are what lies between, and all accounted for.
     """
     rest = np.flatnonzero(lines.words != _JOINT_WORDS)
-    bounds = zip(lines.starts[rest].tolist(), lines.ends[rest].tolist(), strict=True)
-    rows = [lines.text[start:end] for start, end in bounds] + [b""]
+    rows = [lines[line] for line in rest.tolist()] + [[]]
     at = [*rest.tolist(), len(lines)]
     frames = _number(lines, at, rows, 0, 0, "the number of frames")
     if not frames:
@@ -160,9 +158,9 @@ def _walk(lines: Lines) -> _Structure:
             bodies = _number(lines, at, rows, line, row, "the number of bodies")
             line, row = line + 1, row + 1
             for _ in range(bodies):
-                if at[row] != line or rows[row].count(b" ") != _BODY_WORDS - 1:
+                if at[row] != line or len(rows[row]) != _BODY_WORDS:
                     raise _unexpected(lines, line, "the {} numbers of a body", _BODY_WORDS)
-                if at[row + 1] != line + 1 or rows[row + 1] != b"25":
+                if at[row + 1] != line + 1 or rows[row + 1] != [b"25"]:
                     joints = _number(lines, at, rows, line + 1, row + 1, "the number of joints")
                     raise _Fault(f"{joints} joints instead of {_JOINTS}")
                 body_lines.append(line)
@@ -173,18 +171,18 @@ def _walk(lines: Lines) -> _Structure:
         except _Fault as fault:
             raise _Fault(f"{fault} in frame {frame + 1} of {frames}") from None
     if line != len(lines):
-        raise _Fault(f"line {lines.number(line)} follows the last of {frames} frames")
+        raise _Fault(f"line {lines.numbers[line]} follows the last of {frames} frames")
     if not body_lines:
         raise _Fault(f"no body in any of {frames} frames: the skeleton is missing")
     return frames, np.array(body_lines), np.array(frame_of)
 
 
-def _number(lines: Lines, at: list[int], rows: list[bytes], line: int, row: int, what: str) -> int:
+def _number(lines: Lines, at: list[int], rows: list[list[bytes]], line: int, row: int, what: str) -> int:
     """The one whole number of a line, which is the next that is no joint."""
-    word = rows[row]
-    if at[row] != line or not word.isdigit() or len(word) > 9:
+    words = rows[row]
+    if at[row] != line or len(words) != 1 or not words[0].isdigit() or len(words[0]) > 9:
         raise _unexpected(lines, line, what, 1)
-    return int(word)
+    return int(words[0])
 
 
 def _unexpected(lines: Lines, line: int, expected: str, words: int) -> _Fault:
@@ -192,7 +190,7 @@ def _unexpected(lines: Lines, line: int, expected: str, words: int) -> _Fault:
     if line >= len(lines) or (line == len(lines) - 1 and lines.words[line] < words):
         return _Fault("the file ends")
     found = lines.words[line]
-    return _Fault(f"line {lines.number(line)} has {found} words and is not {expected.format(words)}")
+    return _Fault(f"line {lines.numbers[line]} has {found} words and is not {expected.format(words)}")
 
 
 def _identities(
@@ -204,7 +202,7 @@ def _identities(
     """
     every = np.ndarray((len(lines.buffer) - 20,), dtype="S21", buffer=lines.buffer, strides=(1,))  # a view
     beginnings: list[bytes] = every[lines.starts[body_lines]].tolist()
-    name_of = {beginning: beginning.split(b" ", 1)[0] for beginning in set(beginnings)}
+    name_of = {beginning: beginning.split(None, 1)[0] for beginning in set(beginnings)}
     names = [name_of[beginning] for beginning in beginnings]
     if (frame_of[1:] == frame_of[:-1]).any():
         seen: Counter[tuple[bytes, int]] = Counter()
@@ -222,12 +220,12 @@ def _identities(
     return tuple(name.decode() for name in slots), np.array([slots[name] for name in names])
 
 
-def _confidence(lines: Lines, ends: Int[np.ndarray, " joints"]) -> Float32[np.ndarray, " joints"]:
+def _confidence(lines: Lines, joints: Int[np.ndarray, " joints"]) -> Float32[np.ndarray, " joints"]:
     """The tracking states at the ends of lines, as confidence."""
+    ends = lines.ends[joints]
     confidence: Float32[np.ndarray, " joints"] = _CONFIDENCE[lines.buffer[ends - 1]]
     if np.isnan(confidence).any() or (lines.buffer[ends - 2] != ord(" ")).any():
-        starts = [lines.text.rindex(b" ", 0, end) + 1 for end in ends.tolist()]
-        states = to_floats(lines, Words(np.array(starts), ends))
+        states = to_floats(lines, joints, _JOINT_WORDS)[:, -1]
         return to_float32(np.clip(np.nan_to_num(states), 0, 2) / 2)
     return confidence
 

@@ -1,0 +1,23 @@
+"""Loops that run as machine code: what neither NumPy nor PyTorch has a fast call for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from numba import njit
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def compiled(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """The same function, compiled by Numba when it is first called, and kept for later processes.
+
+    It lets other threads run. The machine code is kept beside the source, or else in the user's cache folder; where
+    neither can be written, every process compiles anew, which takes a second or two.
+    """
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # Numba found no folder to write to
+        return njit(nogil=True)(function)
