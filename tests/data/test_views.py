@@ -12,7 +12,7 @@ import torch
 from halpose.config import DataConfig, ViewConfig
 from halpose.data import views
 from halpose.data.store import Store
-from halpose.data.window import MappedWindow, Window, batch_axes
+from halpose.data.window import MappedWindow, Transforms, Window, batch_axes
 from halpose.errors import DataError
 from halpose.skeleton import load_layout
 
@@ -356,8 +356,36 @@ def test_mapped_window_equals_the_resident_one(toy_store: Path, switches: tuple[
     chosen = torch.tensor([0, 2, 3, 1, 1])
     for config in (ViewConfig(), ViewConfig(published=True)):
         ours, theirs = (views.random_view(w, chosen, 16, config, seeded(2)) for w in (resident, mapped))
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
-    assert mapped.frames.base is not None and not hasattr(mapped, "table")
+        assert torch.equal(ours, theirs)
+    ours, theirs = (views.evaluation_view(w, chosen, 16) for w in (resident, mapped))
+    assert torch.equal(ours, theirs)
+    assert not hasattr(mapped, "table")
+
+
+def test_mapped_window_reads_each_frame_that_is_needed_once_and_no_other(
+    toy_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(toy_store)
+    clips = np.array([5, 3, 80, 17])
+    computed: list[list[int]] = []
+    original = Transforms.of
+
+    def noted(store: Store, clips: np.ndarray, data: DataConfig) -> Transforms:
+        computed.append(clips.tolist())
+        return original(store, clips, data)
+
+    monkeypatch.setattr(Transforms, "of", noted)
+    mapped = Window.load(store, clips, DataConfig("", "all", "first", "torso", "rms", resident_gigabytes=0.0))
+    assert isinstance(mapped, MappedWindow)
+    asked: list[list[int]] = []
+    read = mapped._read
+    monkeypatch.setattr(mapped, "_read", lambda rows: asked.append(rows.tolist()) or read(rows))
+    start, length = torch.tensor([4, 9, 2]), torch.tensor([2, 3, 12])
+    mapped.sample(torch.tensor([3, 1, 1]), start, length, 4)
+    first, other = store.clips.offsets[[17, 3]].tolist()
+    # 3 of 12 frames a step: taps at 1, 4, 7 and 10 and behind them; of the shorter crops, every frame.
+    assert asked == [sorted({first + 4, first + 5} | {other + at for at in (9, 10, 11, 3, 4, 6, 7, 12, 13)})]
+    assert computed[1:] == [[3, 17]], "a transform is computed for the clips of a batch, each once"
 
 
 def test_window_of_no_clips_is_refused(toy_store: Path) -> None:

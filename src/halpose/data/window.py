@@ -3,7 +3,7 @@
 No worker processes and no per-sample Python: the frames that a batch of views needs are gathered and interpolated in
 one pass over the result. Centring, alignment and scale are the store's transforms, applied here, so that they are
 switches of a run and not another preparation. A window that fits is resident on the device; a larger one stays on disk,
-mapped, and each batch reads the frames it needs and no others.
+and each batch reads the frames it needs and no others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from halpose.config import DataConfig
+from halpose.data.frame_file import frame_reader
 from halpose.data.store import Store
 from halpose.errors import DataError
 from halpose.skeleton import Layout
@@ -136,11 +137,11 @@ class Window:
         """
         if not len(clips):
             raise DataError(f"{store.path}: the chosen part of the split has no clips")
-        transforms = Transforms.of(store, clips, data)
         lengths = store.clips.lengths[clips]
         people, joints, channels = store.frames.shape[1:]
         if int(lengths.sum()) * people * joints * channels * 4 > data.resident_gigabytes * 1e9:
-            return MappedWindow(store, clips, transforms, torch.device(device))
+            return MappedWindow(store, clips, data, torch.device(device))
+        transforms = Transforms.of(store, clips, data)
         table = np.empty((int(lengths.sum()) * channels, people * joints), np.float32)
         ends = np.cumsum(lengths)
         for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
@@ -206,32 +207,53 @@ class Window:
 
 
 class MappedWindow(Window):
-    """Clips that stay in the store's memory map: each batch reads its own frames and normalises them."""
+    """Clips that stay in the store: each batch reads its own frames, once each, and normalises them.
 
-    def __init__(
-        self, store: Store, clips: Int[np.ndarray, " n"], transforms: Transforms, device: torch.device
-    ) -> None:
-        offsets = store.clips.offsets[clips]
-        self._describe(device, offsets, store.clips.lengths[clips], store.layout, transforms.up, clips)
+    They make a small resident window, and views are made of that one: they are the same to the bit as if all clips were
+    resident. Of a clip's transform, too, nothing is kept: it follows from the store's columns when the clip is chosen.
+    """
+
+    def __init__(self, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig, device: torch.device) -> None:
+        up = Transforms.of(store, clips[:1], data).up
+        self._describe(device, store.clips.offsets[clips], store.clips.lengths[clips], store.layout, up, clips)
         people, joints, channels = store.frames.shape[1:]
         self.shape = (channels, people, joints)
         self.has_missing = True  # to know better, all of it would have to be read
-        self.frames = store.frames
-        self.transforms = transforms
+        self.store, self.data = store, data
+        self._read = frame_reader(store)
 
     def _between(
         self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
     ) -> Float[Tensor, "b c t m v"]:
-        """As in `Window`, from disk."""
-        below, above = (self._read(chosen, index) for index in (self.starts[chosen, None, None] + taps).unbind(-1))
-        return below.lerp_(above, weights[:, None, :, 1, None, None])
+        """As in `Window`, of the frames that are read for it."""
+        wanted = (self.starts[chosen, None, None] + taps).cpu().numpy()
+        rows, first, places = np.unique(wanted, return_index=True, return_inverse=True)
+        # Whose a frame is: that clip's which asked for it, of which each asked for as many.
+        owners, owner = np.unique(chosen.cpu().numpy()[first // wanted[0].size], return_inverse=True)
+        resident = self._resident(rows, self.clips[owners], owner)
+        taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
+        return resident._between(torch.zeros_like(chosen), taps, weights)
 
-    def _read(self, chosen: Int[Tensor, " b"], index: Int[Tensor, "b t"]) -> Float[Tensor, "b c t m v"]:
-        """Normalised frames by their number in the store."""
-        frames = self.frames[index.flatten().cpu().numpy()].astype(np.float32, copy=False)
-        clip = chosen.repeat_interleave(index.shape[1]).cpu().numpy()
-        planes = torch.from_numpy(self.transforms.apply(frames, clip))
-        return planes.to(self.device).view(*index.shape, *self.shape).transpose(1, 2).contiguous()
+    def _resident(
+        self, rows: Int[np.ndarray, " f"], clips: Int[np.ndarray, " k"], owner: Int[np.ndarray, " f"]
+    ) -> Window:
+        """Some frames as if they were one clip.
+
+        Args:
+            rows: their numbers in the store, ascending.
+            clips: whose they are, as numbers in the store.
+            owner: of each frame, which of these.
+        """
+        frames = self._read(rows).astype(np.float32, copy=False)
+        planes = Transforms.of(self.store, clips, self.data).apply(frames, owner)
+        channels, people, joints = self.shape
+        table = torch.empty(channels * len(rows), people * joints, pin_memory=self.device.type == "cuda")
+        table.numpy().reshape(channels, len(rows), people, joints)[:] = planes.swapaxes(0, 1)
+        return Window(self._moved(table), self.shape, np.array([len(rows)]), self.layout, self.up)
+
+    def _moved(self, x: Tensor) -> Tensor:
+        """On the window's device; from pinned memory nobody waits for the copy."""
+        return x.to(self.device, non_blocking=True)
 
 
 def batch_axes(x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b m t v c"]:
