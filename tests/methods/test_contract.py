@@ -141,7 +141,8 @@ def test_negatives_are_the_queue_before_the_step_and_own_keys_are_left_out() -> 
     own = stream.queue.clips[None] == torch.arange(8)[:, None]
     assert own.sum() == 8
     assert output.negatives[own].eq(-torch.inf).all() and output.negatives[~own].isfinite().all()
-    assert stream(x[0], x[1], torch.arange(8), mask_own=False).negatives.isfinite().all()
+    stream.mask_own = False
+    assert stream(x[0], x[1], torch.arange(8)).negatives.isfinite().all()
 
 
 def test_streams_see_their_modality() -> None:

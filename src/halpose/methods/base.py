@@ -120,11 +120,10 @@ class Method(nn.Module):
 
     parents: Tensor
 
-    def __init__(self, streams: dict[str, Stream], terms: list[Term], layout: Layout, mask_own: bool) -> None:
+    def __init__(self, streams: dict[str, Stream], terms: list[Term], layout: Layout) -> None:
         super().__init__()
         self.streams = nn.ModuleDict(streams)
         self.terms = nn.ModuleList(terms)
-        self.mask_own = mask_own
         self.register_buffer("parents", torch.tensor(layout.parents), persistent=False)
 
     def further_views(self) -> dict[str, ViewConfig]:
@@ -196,7 +195,7 @@ class Method(nn.Module):
 
     def _run(self, stream: Stream, views: Mapping[str, Tensor], clips: Tensor, moment: Moment) -> StreamOutput:
         forms = {view: self.form(x, *stream.modalities) for view, x in views.items()}
-        output: StreamOutput = stream(forms["query"], forms["key"], clips, self.mask_own, moment.ranks)
+        output: StreamOutput = stream(forms["query"], forms["key"], clips, moment.ranks)
         for term in self.term_list():
             output.extra.update(term.embed(stream, forms))
         return output
@@ -230,6 +229,8 @@ def build_streams(
             branch = Branch(encoder, build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
         streams[name] = (
-            SiameseStream(name, branch, queue) if siamese else MomentumStream(name, branch, queue, contrast.momentum)
+            SiameseStream(name, branch, queue)
+            if siamese
+            else MomentumStream(name, branch, queue, contrast.momentum, contrast.mask_own)
         )
     return streams

@@ -11,6 +11,7 @@ import copy
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,12 @@ from halpose.errors import ConfigError
 from halpose.parts.queue import KeyQueue
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.skeleton import MODALITIES
+
+View: TypeAlias = Float[Tensor, "n m t v c"]
+"""Clips of a batch, each as one stream sees it once."""
+
+Clips: TypeAlias = Int[Tensor, " n"]
+"""The numbers of a batch's clips."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,12 @@ class Branch(nn.Module):
         self.encoder = encoder
         self.projector = projector
 
-    def project(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
+    def project(self, x: View) -> Float[Tensor, "n d"]:
         """Projection of each view, of any length."""
         projection: Tensor = self.projector(self.encoder(x))
         return projection
 
-    def forward(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
+    def forward(self, x: View) -> Float[Tensor, "n d"]:
         """Unit embedding of each view."""
         return nn.functional.normalize(self.project(x), dim=1)
 
@@ -119,26 +126,18 @@ class Stream(nn.Module):
         self.query = query
         self.queue = queue
 
-    def forward(
-        self,
-        query_view: Float[Tensor, "n m t v c"],
-        key_view: Float[Tensor, "n m t v c"],
-        clips: Int[Tensor, " n"],
-        mask_own: bool = True,
-        ranks: Ranks = ALONE,
-    ) -> StreamOutput:
+    def forward(self, query_view: View, key_view: View, clips: Clips, ranks: Ranks = ALONE) -> StreamOutput:
         """Embeddings of both views and their products; nothing is moved.
 
         Args:
             query_view: a batch of clips, seen once.
             key_view: the same clips, seen again.
             clips: their numbers.
-            mask_own: leave a clip's own past keys out of its negatives.
             ranks: the processes that share the batch; a contrast within the batch is one within all of it.
         """
         raise TypeError(f"{type(self).__name__} is a stream without a contrast")
 
-    def after_step(self, keys: Float[Tensor, "b d"], clips: Int[Tensor, " n"]) -> None:
+    def after_step(self, keys: Float[Tensor, "b d"], clips: Clips) -> None:
         """Move what moves once a step; the keys are those of the step's `StreamOutput`."""
         self.queue.push(keys, clips)
 
@@ -146,29 +145,30 @@ class Stream(nn.Module):
 class MomentumStream(Stream):
     """Momentum contrast: a query branch, the key branch that follows it, and the queue of its keys.
 
+    Args:
+        name: what it reads, see `parse_stream`.
+        query: the branch that learns.
+        queue: past keys.
+        momentum: how much of the key branch stays at each step.
+        mask_own: leave a clip's own past keys out of its negatives.
+
     Reference: He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020.
     """
 
-    def __init__(self, name: str, query: Branch, queue: KeyQueue, momentum: float) -> None:
+    def __init__(self, name: str, query: Branch, queue: KeyQueue, momentum: float, mask_own: bool = True) -> None:
         super().__init__(name, query, queue)
         self.key = copy.deepcopy(query).requires_grad_(False)
         self.momentum = momentum
+        self.mask_own = mask_own
 
-    def forward(
-        self,
-        query_view: Float[Tensor, "n m t v c"],
-        key_view: Float[Tensor, "n m t v c"],
-        clips: Int[Tensor, " n"],
-        mask_own: bool = True,
-        ranks: Ranks = ALONE,
-    ) -> StreamOutput:
+    def forward(self, query_view: View, key_view: View, clips: Clips, ranks: Ranks = ALONE) -> StreamOutput:
         """N queries against N keys and the queue as it was before the step."""
         query, key = self.query(query_view), self.encode_key(key_view)
-        own = self.queue.clips[None] == clips[:, None] if mask_own else None
+        own = self.queue.clips[None] == clips[:, None] if self.mask_own else None
         return StreamOutput(query, key, (query * key).sum(1), query @ self.queue.keys.T, self.queue.keys, own)
 
     @torch.no_grad()
-    def encode_key(self, x: Float[Tensor, "n m t v c"]) -> Float[Tensor, "n d"]:
+    def encode_key(self, x: View) -> Float[Tensor, "n d"]:
         """Unit embedding of the key views, without gradient."""
         embedding: Tensor = self.key(x)
         return embedding
@@ -182,10 +182,10 @@ class MomentumStream(Stream):
         torch._foreach_lerp_(list(self.key.parameters()), list(self.query.parameters()), 1 - self.momentum)
 
     @torch.no_grad()
-    def after_step(self, keys: Float[Tensor, "n d"], clips: Int[Tensor, " n"]) -> None:
+    def after_step(self, keys: Float[Tensor, "n d"], clips: Clips) -> None:
         """The key branch follows, the queue takes the step's keys."""
         self.move_key()
-        self.queue.push(keys, clips)
+        super().after_step(keys, clips)
 
 
 class SiameseStream(Stream):
@@ -197,14 +197,7 @@ class SiameseStream(Stream):
     Reference: Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
     """
 
-    def forward(
-        self,
-        query_view: Float[Tensor, "n m t v c"],
-        key_view: Float[Tensor, "n m t v c"],
-        clips: Int[Tensor, " n"],
-        mask_own: bool = True,
-        ranks: Ranks = ALONE,
-    ) -> StreamOutput:
+    def forward(self, query_view: View, key_view: View, clips: Clips, ranks: Ranks = ALONE) -> StreamOutput:
         """2 N queries, each against the other view of its clip and the batch; its own two views are never negatives."""
         own = torch.stack(self.query.project(torch.cat([query_view, key_view])).chunk(2))
         projections = ranks.join(own, dim=1)
@@ -216,6 +209,6 @@ class SiameseStream(Stream):
         return StreamOutput(query, key, (query * key).sum(1), query @ batch.T, batch, is_own, projections)
 
     @torch.no_grad()
-    def after_step(self, keys: Float[Tensor, "b d"], clips: Int[Tensor, " n"]) -> None:
+    def after_step(self, keys: Float[Tensor, "b d"], clips: Clips) -> None:
         """The queue takes the embeddings of both views."""
-        self.queue.push(keys, clips.repeat(len(keys) // len(clips)))
+        super().after_step(keys, clips.repeat(len(keys) // len(clips)))
