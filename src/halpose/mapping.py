@@ -1,19 +1,21 @@
 """Recordings of one joint layout read as another, by joint names.
 
-A joint is found by its name. One that is not there is put together from those that are: the middle of a pair stands for
-what lies between (`STAND_INS`), else the nearest joint up the target's tree that could be found stands in its place. No
-coordinate is invented: each is a mean of coordinates that were recorded.
+A joint is found by its name, or by what its name is known to mean (`halpose.joint_names`). One that is not there is put
+together from those that are: the middle of a pair stands for what lies between (`STAND_INS`), else the nearest joint up
+the target's tree that could be found stands in its place. No coordinate is invented: each is a mean of coordinates that
+were recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from halpose.errors import DataError
+from halpose.joint_names import common_names
 from halpose.skeleton import Layout
 
 LEAST_COMMON = 0.4
@@ -35,6 +37,10 @@ STAND_INS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "right_foot": (("right_ankle",),),
     "left_ankle": (("left_foot",),),
     "right_ankle": (("right_foot",),),
+    "left_collar": (("left_clavicle",),),
+    "right_collar": (("right_clavicle",),),
+    "left_clavicle": (("left_collar",),),
+    "right_clavicle": (("right_collar",),),
 }
 """Joint -> what stands for it: the middle of the first of these sets that is recorded whole."""
 
@@ -83,7 +89,12 @@ class JointMap:
         said = f"joints mapped by name from {self.source.name} to {self.target.name}: {common} of {len(self.target)}"
         if self.filled:
             said += "; " + ", ".join(f"{joint} = {_middle(found)}" for joint, found in self.filled.items())
-        unused = sorted(set(self.source.joints) - set(self.target.joints))
+        # A joint that another one was copied from is used, whatever it is called here.
+        copied = {
+            self.source.joints[row[0]] for row, share in zip(self.sources, self.weights, strict=True) if share[0] == 1
+        }
+        stands = {name for names in self.filled.values() if len(names) == 1 for name in names}
+        unused = sorted(set(self.source.joints) - (copied - stands) - set(self.target.joints))
         return said + (f"; not used: {', '.join(unused)}" if unused else "")
 
 
@@ -98,34 +109,39 @@ def map_joints(source: Layout, target: Layout, where: str = "") -> JointMap:
     Raises:
         DataError: too few joints of the target have a namesake in the source.
     """
-    known = set(source.joints)
-    common = sum(joint in known for joint in target.joints)
+    known = {**dict(zip(common_names(source.joints), source.joints, strict=True)), **{j: j for j in source.joints}}
+    wanted = common_names(target.joints)
+    common = sum(joint in known for joint in wanted)
     if common < LEAST_COMMON * len(target):
         raise DataError(
             f"{where or source.name}: only {common} of the {len(target)} joints of {target.name} are in "
             f"{source.name} by name; at least {LEAST_COMMON:.0%} must be: give joints that are the same the same name "
             "in the layout file"
         )
-    found = [_stand_in(joint, target, known) for joint in range(len(target))]
+    found = [
+        tuple(known[name] for name in _stand_in(joint, target, wanted, known.keys())) for joint in range(len(target))
+    ]
     width = max(map(len, found))
     sources = np.array(
         [[source.index(name) for name in (*names, *names[:1] * (width - len(names)))] for names in found]
     )
     weights = np.array([[1 / len(names)] * len(names) + [0.0] * (width - len(names)) for names in found])
-    filled = {joint: names for joint, names in zip(target.joints, found, strict=True) if joint not in known}
+    filled = {
+        joint: names for joint, name, names in zip(target.joints, wanted, found, strict=True) if name not in known
+    }
     return JointMap(source, target, sources, weights, filled)
 
 
-def _stand_in(joint: int, target: Layout, known: set[str]) -> tuple[str, ...]:
+def _stand_in(joint: int, target: Layout, wanted: tuple[str, ...], known: Set[str]) -> tuple[str, ...]:
     """The recorded joints whose middle is, or is nearest to, a joint of the target."""
     for _ in range(len(target)):
-        name = target.joints[joint]
+        name = wanted[joint]
         for names in ((name,), *STAND_INS.get(name, ())):
-            if known.issuperset(names):
+            if known >= set(names):
                 return names
         joint = target.parents[joint]
     # Up the tree there is nothing: the root itself is missing, and the middle of what is there comes next to it.
-    return tuple(name for name in target.joints if name in known)
+    return tuple(name for name in wanted if name in known)
 
 
 def _middle(names: tuple[str, ...]) -> str:

@@ -167,7 +167,7 @@ class Sequence:
 
     Attributes:
         positions: (M, T, V, C) float32; C is 3 (x, y up, z) or 2 (x, y up). NaN where a joint or person is missing.
-        layout: name of the joint layout.
+        layout: name of the joint layout, or the layout itself where the file brought its own skeleton.
         name: unique within its source, usually the file's stem.
         label: class index within the source's own list (0-based), or -1.
         subject: who moves, as the source names it ("" when it does not say).
@@ -180,7 +180,7 @@ class Sequence:
     """
 
     positions: Float[np.ndarray, "m t v c"]
-    layout: str
+    layout: str | Layout
     name: str
     label: int = -1
     subject: str = ""
@@ -204,6 +204,15 @@ class Sequence:
     def frames(self) -> int:
         """Number of frames T."""
         return int(self.positions.shape[1])
+
+    @property
+    def skeleton(self) -> Layout:
+        """The layout itself, whether it is given or named.
+
+        Raises:
+            ConfigError: there is no layout of that name.
+        """
+        return self.layout if isinstance(self.layout, Layout) else load_layout(self.layout)
 
 
 def motion(x: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from halpose.data.align import first_rotation, published_normalisation, torso_rotation
 from halpose.data.people import follow, seen
 from halpose.errors import DataError
-from halpose.skeleton import Layout, Sequence, load_layout
+from halpose.skeleton import Layout, Sequence
 
 __all__ = ["CleanClip", "clean", "normalise", "published_normalisation", "transforms"]
 
@@ -86,7 +86,7 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> Clea
     Args:
         sequence: any recording; it is not changed.
         people: rows of the result; absent people are NaN.
-        layout: joint layout, when it is not one of those that come with halpose.
+        layout: joint layout, when it is neither one that comes with halpose nor the sequence's own.
 
     Returns:
         The clean clip. `repairs` counts `infinite` joints, `joints_filled` in frames that show the person,
@@ -96,7 +96,7 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> Clea
     Raises:
         DataError: nobody is seen in any frame, or the joints are not those of the layout.
     """
-    layout = layout or load_layout(sequence.layout)
+    layout = layout or sequence.skeleton
     _, frames, joints, channels = sequence.positions.shape
     if joints != len(layout):
         raise DataError(

@@ -39,7 +39,7 @@ from halpose.data.store_files import (
 )
 from halpose.data.store_writer import StoreWriter
 from halpose.errors import ConfigError
-from halpose.skeleton import Layout, Sequence
+from halpose.skeleton import Layout, Sequence, layout_names, load_layout
 
 __all__ = ["NOT_IN_SPLIT", "PARTS", "PART_CODES", "Clips", "Store", "StoreError", "StoreWriter"]
 
@@ -83,6 +83,12 @@ class Store:
         """The joint layout, as it was when the store was written."""
         return Layout.from_dict(self.meta["layout"], where=str(self.path / META))
 
+    @cached_property
+    def _clip_layout(self) -> str | Layout:
+        """The layout by name, where it is one that comes with halpose."""
+        name = self.layout.name
+        return name if name in layout_names() and load_layout(name).joints == self.layout.joints else self.layout
+
     @property
     def name(self) -> str:
         """Name of the data set."""
@@ -105,7 +111,7 @@ class Store:
         positions = np.array(self.frames[start:end], dtype=np.float32).swapaxes(0, 1)
         return Sequence(
             positions=np.ascontiguousarray(positions),
-            layout=str(self.meta["layout"]["name"]),
+            layout=self._clip_layout,
             name=str(self.clips.name[index]),
             label=int(self.clips.label[index]),
             subject=str(self.clips.subject[index]),

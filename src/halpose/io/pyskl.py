@@ -23,7 +23,7 @@ from halpose.errors import ConfigError
 from halpose.io.base import LAYOUT_OF_JOINTS, Format, people_to_missing, read_head, refused, to_float32
 from halpose.io.ntu import name_fields
 from halpose.io.unpickle import load_pickle, plain
-from halpose.skeleton import Sequence, load_layout
+from halpose.skeleton import Layout, Sequence, load_layout
 
 _REMEDY = "give a pickle with an array keypoint (people, frames, joints, 2 or 3) in every annotation"
 _KEPT = ("img_shape", "original_shape")
@@ -162,12 +162,15 @@ def write(path: Path, sequences: list[Sequence]) -> None:
         sequences: clips with different names; `extra["splits"]` names the splits that each is in.
 
     Raises:
-        FormatError: two clips have one name, or there is none.
+        FormatError: two clips have one name, there is none, or one has a layout that goes by no name.
     """
     names = [clip.name for clip in sequences]
     if not names or len(set(names)) < len(names):
         twice = next((name for name in names if names.count(name) > 1), None)
         raise refused(path, f"two clips named {twice}" if twice else "no clips", "give clips of different names")
+    own = next((clip for clip in sequences if isinstance(clip.layout, Layout)), None)
+    if own:  # the field's pickles name a layout; they have no place for one
+        raise refused(path, f"{own.name} has a skeleton of its own", "map it to a named layout (halpose.mapping) first")
     split: dict[str, list[str]] = {}
     for clip in sequences:
         for name in clip.extra.get("splits", ()):
