@@ -196,7 +196,7 @@ class TestSets:
         b = small_store(tmp_path / "b", "right", ("wave",), ["x/1", "y"])
         merge([a, b], tmp_path / "ab")
         apart = [line for path in (a, b) for line in seen_lines(Store.open(path), np.arange(len(Store.open(path))))]
-        together = seen_lines(Store.open(tmp_path / "ab"), np.arange(5))
+        together = list(seen_lines(Store.open(tmp_path / "ab"), np.arange(5)))
         assert apart == ["left\ts0\tx", "left\ts1\ty", "left\ts0\t", "right\ts0\tx/1", "right\ts1\ty"]
         assert together == [*apart[:2], "left+right\ts0\t", *apart[3:]]  # a clip without a name is nobody's
 

@@ -6,10 +6,11 @@ had seen, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from jaxtyping import Int
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from halpose.engine.run import Run
 
 FILE = "seen.tsv"
+_SEARCHED = 1 << 19  # lines that are looked for at a time: less than 100 MB
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,16 @@ class Seen:
         return bool(self.clips)
 
 
-def seen_lines(store: Store, clips: Int[np.ndarray, " n"]) -> list[str]:
+def seen_lines(store: Store, clips: Int[np.ndarray, " n"]) -> Iterator[str]:
     """A line for each clip, as they are kept; of a merged store, as its own data set would have written it."""
     is_merged = len({entry["data_set"] for entry in store.meta["provenance"].get("merged", ())}) > 1
-    lines: list[str] = []
     for at in range(0, len(clips), BLOCK):
         block = clips[at : at + BLOCK]
         for subject, name in zip(store.clips.subject[block].tolist(), store.clips.name[block].tolist(), strict=True):
             row = (store.name, subject, name)
             if is_merged:  # names begin with their data set's
                 row = (name.partition("/")[0] or store.name, subject.partition("/")[2], name.partition("/")[2])
-            lines.append("\t".join(" ".join(value.split()) for value in row))
-    return lines
+            yield "\t".join(" ".join(value.split()) for value in row)
 
 
 def read_lines(run: Path) -> list[str]:
@@ -63,11 +63,39 @@ def read_lines(run: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-def write_lines(run: Path, lines: Iterable[str]) -> None:
-    """Keep what a run has seen."""
+def write_lines(run: Path, lines: Iterable[str], former: Path | None = None) -> None:
+    """Keep what a run has seen, in memory that does not grow with it.
+
+    Args:
+        run: its directory.
+        lines: of its clips.
+        former: the run that it goes on from, or itself where it is resumed; what that one had seen comes first.
+    """
     partial = run / f".{FILE}.partial"
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        if former is not None and (former / FILE).exists():
+            with (former / FILE).open(encoding="utf-8") as known:
+                file.writelines(line.rstrip("\n") + "\n" for line in known)
+                lines = _new(iter(lines), known)
+                file.writelines(f"{line}\n" for line in lines)
+        else:
+            file.writelines(f"{line}\n" for line in lines)
     partial.replace(run / FILE)
+
+
+def _new(lines: Iterator[str], known: TextIO) -> Iterator[str]:
+    """Those lines that a file does not hold, a block at a time.
+
+    The search for a block begins where that for the last one ended, and goes around: lines in the order of the file,
+    the common case, are found in one pass.
+    """
+    while wanted := dict.fromkeys(islice(lines, _SEARCHED)):
+        for _ in range(2):
+            while wanted and (line := known.readline()):
+                wanted.pop(line.rstrip("\n"), None)
+            if wanted:
+                known.seek(0)
+        yield from wanted
 
 
 def read_seen(run: Run) -> Seen:

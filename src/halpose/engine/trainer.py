@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from halpose.engine.distributed import Launch, join, own_copy
 from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
-from halpose.engine.seen import read_lines, seen_lines, write_lines
+from halpose.engine.seen import seen_lines, write_lines
 from halpose.engine.stopping import Stop
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
 from halpose.methods.base import Moment, Output
@@ -187,7 +188,8 @@ class Trainer:
         self.shape = Shape.of_store(store)
         self.store = {"path": str(store.path), "name": store.name, "clips": len(store)}
         clips = store.part(config.data.split, config.data.part)
-        self.seen = seen_lines(store, clips)
+        self.seen = partial(seen_lines, store, clips)
+        self.former: Path | None = None  # the run that this one goes on from
         self.window = Window.load(store, clips, config.data, device)
         self.method = own_copy(fresh_method(config, self.shape), ranks, device)
         named = self.method.query_parameters()
@@ -205,7 +207,7 @@ class Trainer:
         last = min(config.steps, stop_at or config.steps)
         if self.ranks.is_first:
             write_json(self.out / "config.json", self._about())
-            write_lines(self.out, self.seen)
+            write_lines(self.out, self.seen(), self.former)
         journal = Journal(self.out, self.step, watchers, self.ranks)
         begun, first = time.perf_counter(), self.step
         log, stopping = Log(config.batch_size, self.ranks), False
@@ -328,7 +330,7 @@ class Trainer:
         if checkpoint.about.get("device") == self.device.type:
             self.view_generator.set_state(checkpoint.training["generator/views"])
             self.method_generator.set_state(checkpoint.training["generator/method"])
-        self.seen = list(dict.fromkeys((*read_lines(run), *self.seen)))
+        self.former = run
         self.step = checkpoint.step
         if ignore:
             self.method.begin_terms(self._moment())
