@@ -66,7 +66,7 @@ def published_view(
 ) -> Float[Tensor, "b m t v c"]:
     """Crop, then with probability 1/2 a shear, else a jitter of some joints: zero, or a random linear map."""
     start, length = random_crop(window.lengths[chosen], config, generator)
-    batch, device, (channels, people, joints) = len(chosen), window.device, window.shape
+    batch, device, (channels, _, joints) = len(chosen), window.device, window.shape
     entries = channels * channels
     random = torch.rand(batch * (2 + entries + joints), generator=generator, device=device)
     halves, linear, order = torch.split(random, [2 * batch, entries * batch, joints * batch])
@@ -76,9 +76,7 @@ def published_view(
     linear = torch.addcmul(fixed[kind], weight[kind], 2 * linear.view(batch, entries) - 1)
     # A shear touches every joint, a jitter some: one map and one mask of joints for both.
     touched = (order.view(batch, joints).argsort(dim=1) < round(config.jitter_joints * joints)) | ~is_jittered[:, None]
-    x = window.sample(chosen, start, length, frames)
-    moved = mapped(x, linear.view(batch, channels, channels))
-    x.view(*x.shape[:3], -1).lerp_(moved.flatten(3), over_people(touched, people))
+    x = window.sample(chosen, start, length, frames, linear.view(batch, channels, channels), touched)
     return batch_axes(x.nan_to_num_(0.0) if window.has_missing else x)
 
 
@@ -92,7 +90,7 @@ def composed_view(
     linear = shear_matrix(uniform((batch, channels, channels), 1.0, generator, device), config.shear) @ linear
     if config.tilt:
         linear = tilt_matrix(batch, channels, config.tilt, generator, device) @ linear
-    x = mapped(window.sample(chosen, start, length, frames), linear)
+    x = window.sample(chosen, start, length, frames, linear)
     if config.mirror:
         x = mirrored(x, window, chance(batch, config.mirror, generator, device))
     if config.reverse:
@@ -146,11 +144,6 @@ def uniform(shape: tuple[int, ...], reach: float, generator: torch.Generator, de
 def chance(batch: int, probability: float, generator: torch.Generator, device: torch.device) -> Bool[Tensor, " b"]:
     """For each clip, whether a thing of this probability happens."""
     return torch.rand(batch, generator=generator, device=device) < probability
-
-
-def mapped(x: Float[Tensor, "b c t m v"], linear: Float[Tensor, "b c c"]) -> Float[Tensor, "b c t m v"]:
-    """A linear map of every joint's coordinates, one map for each clip."""
-    return torch.bmm(linear, x.flatten(2)).view_as(x)
 
 
 def shear_matrix(random: Float[Tensor, "b c c"], reach: float) -> Float[Tensor, "b c c"]:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
 from halpose.config import DataConfig
+from halpose.data.crop import crop
 from halpose.data.frame_file import frame_reader
 from halpose.data.store import Store
 from halpose.errors import DataError
@@ -156,15 +156,23 @@ class Window:
         return len(self.lengths)
 
     def sample(
-        self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
+        self,
+        chosen: Int[Tensor, " b"],
+        start: Int[Tensor, " b"],
+        length: Int[Tensor, " b"],
+        frames: int,
+        linear: Float[Tensor, "b c c"] | None = None,
+        moved: Bool[Tensor, "b v"] | None = None,
     ) -> Float[Tensor, "b c t m v"]:
-        """Crops of clips, linearly resized to `frames` (half-pixel centres); missing values stay NaN.
+        """Crops of clips, linearly resized to `frames` (half-pixel centres), and moved; missing values stay NaN.
 
         Args:
             chosen: positions of the clips in this window.
             start: first frame of each crop, within its clip.
             length: frames of each crop.
             frames: T.
+            linear: a map of each clip's coordinates; none moves nothing.
+            moved: the joints that it moves; all of them if not given.
 
         Returns:
             The crops; `batch_axes` puts the axes in their usual order.
@@ -176,18 +184,22 @@ class Window:
         taps = torch.stack((below, torch.minimum(below + 1, last)), dim=-1) + start[:, None, None]
         # Resizing and normalising are both linear, so that their order does not matter.
         share = position - below
-        return self._between(chosen, taps, torch.stack((1 - share, share), dim=-1))
+        return self._between(chosen, taps, torch.stack((1 - share, share), dim=-1), linear, moved)
 
     def _between(
-        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+        self,
+        chosen: Int[Tensor, " b"],
+        taps: Int[Tensor, "b t 2"],
+        weights: Float[Tensor, "b t 2"],
+        linear: Float[Tensor, "b c c"] | None,
+        moved: Bool[Tensor, "b v"] | None,
     ) -> Float[Tensor, "b c t m v"]:
-        """Weighted sums of two normalised frames of a clip each, given by their number in the clip."""
+        """Weighted sums of two normalised frames of a clip each, given by their number in the clip; moved."""
         _, people, joints = self.shape
-        first = self._first_rows[chosen]
-        rows = taps.to(first.dtype)[:, None] + first[:, :, None, None]
-        weights = weights[:, None].expand(rows.shape).reshape(-1, 2)
-        sums = embedding_bag(rows.view(-1, 2), self.table, mode="sum", per_sample_weights=weights)
-        return sums.view(*rows.shape[:-1], people, joints)
+        if moved is not None:
+            moved = torch.cat((moved,) * people, dim=1)
+        crops = crop(self.table, self._first_rows[chosen], taps, weights, linear, moved)
+        return crops.view(*crops.shape[:3], people, joints)
 
     def _describe(
         self,
@@ -223,7 +235,12 @@ class MappedWindow(Window):
         self._read = frame_reader(store)
 
     def _between(
-        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+        self,
+        chosen: Int[Tensor, " b"],
+        taps: Int[Tensor, "b t 2"],
+        weights: Float[Tensor, "b t 2"],
+        linear: Float[Tensor, "b c c"] | None,
+        moved: Bool[Tensor, "b v"] | None,
     ) -> Float[Tensor, "b c t m v"]:
         """As in `Window`, of the frames that are read for it."""
         wanted = (self.starts[chosen, None, None] + taps).cpu().numpy()
@@ -232,7 +249,7 @@ class MappedWindow(Window):
         owners, owner = np.unique(chosen.cpu().numpy()[first // wanted[0].size], return_inverse=True)
         resident = self._resident(rows, self.clips[owners], owner)
         taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
-        return resident._between(torch.zeros_like(chosen), taps, weights)
+        return resident._between(torch.zeros_like(chosen), taps, weights, linear, moved)
 
     def _resident(
         self, rows: Int[np.ndarray, " f"], clips: Int[np.ndarray, " k"], owner: Int[np.ndarray, " f"]
