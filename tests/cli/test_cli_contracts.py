@@ -111,6 +111,16 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
     assert (tmp_path / "ab" / "clips.npz").read_bytes() == (tmp_path / "prepared" / "clips.npz").read_bytes()
 
 
+@pytest.mark.parametrize("words", ["train none --out run", "evaluate none --on none", "ablate topk --on none", "bench"])
+def test_threads_are_seen_to_by_every_command_that_computes(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", counts.append)
+    halpose(*words.split(), "--device", "gpu").fails()
+    assert counts == []
+    halpose(*words.split(), "--device", "gpu", "--threads", 3).fails()
+    assert counts == [3]
+
+
 def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"loss": math.nan, "more": [math.inf, {"low": -math.inf}], "steps": 3})
     assert capsys.readouterr().out == '{"loss": null, "more": [null, {"low": null}], "steps": 3}\n'

@@ -44,6 +44,25 @@ def common_options(command: _Command) -> _Command:
     return _json_option(debug_option(command))
 
 
+def _use_threads(context: click.Context, option: click.Parameter, count: int | None) -> None:
+    if count:
+        import torch
+
+        torch.set_num_threads(count)
+
+
+_device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+_threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), callback=_use_threads, expose_value=False,
+    help="CPU threads. Default: all cores.",
+)  # fmt: skip
+
+
+def machine_options(command: _Command) -> _Command:
+    """`--device` (given as written) and `--threads` (seen to): what every command takes that trains or scores."""
+    return _device_option(_threads_option(command))
+
+
 class HelpfulGroup(click.Group):
     """A group that names the nearest command where one is unknown."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from halpose.ablate.catalogue import ABLATIONS
-from halpose.cli import common_options, print_json
+from halpose.cli import common_options, machine_options, print_json
 from halpose.cli.console import TrainingBar, WorkingBar, remark, show
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def _seeds(context: click.Context, option: click.Parameter, text: str) -> tuple[
 @click.option("--seeds", default="0", show_default=True, callback=_seeds, help="Seeds, with commas.")
 @click.option("--recipe", default=None, help="Of a method with HaLP. Default: the store's own, else halp.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@machine_options
 @common_options
 def ablate(
     name: str,
@@ -46,7 +45,6 @@ def ablate(
     recipe: str | None,
     assignments: tuple[str, ...],
     device: str,
-    threads: int | None,
     as_json: bool,
 ) -> None:
     """Run one of the paper's ablations: lambda, prototypes, anchor, query-key, hardest, topk, solver or overhead.
@@ -60,16 +58,12 @@ def ablate(
       halpose ablate anchor --on stores/utd-mhad --steps 2000 --seeds 0,1,2
       halpose ablate solver --on stores/utd-mhad --json
     """
-    import torch
-
     from halpose.ablate.cells import Bench
     from halpose.ablate.trainings import base_config
     from halpose.data.store import Store
     from halpose.engine.checkpoint import write_json
     from halpose.engine.trainer import resolve_device
 
-    if threads:
-        torch.set_num_threads(threads)
     folder = out or Path("ablations") / store.absolute().name
     bench = Bench(Store.open(store), folder, str(resolve_device(device)), (TrainingBar(),))
     timed = name == "overhead"

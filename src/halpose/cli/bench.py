@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from halpose.cli import common_options, print_json
+from halpose.cli import common_options, machine_options, print_json
 from halpose.cli.console import WorkingBar, remark, show
 
 
@@ -19,8 +19,7 @@ from halpose.cli.console import WorkingBar, remark, show
 @click.option("--knn", is_flag=True, help="Also search 16 560 clips among 40 320 with 2048 features.")
 @click.option("--curves", type=click.Path(path_type=Path), help="Also measure cost curves; SVG file for their picture.")
 @click.option("--out", type=click.Path(path_type=Path), help="JSON file to keep the card in.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@machine_options
 @common_options
 def bench(
     hidden: int,
@@ -30,7 +29,6 @@ def bench(
     curves: Path | None,
     out: Path | None,
     device: str,
-    threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure what this machine can do, at the published sizes but for the hidden size.
@@ -46,8 +44,6 @@ def bench(
     """
     from dataclasses import asdict
 
-    import torch
-
     from halpose.bench.card import measure_card, published_sizes
     from halpose.bench.card_table import card_table
     from halpose.bench.growth import measure_growth
@@ -56,8 +52,6 @@ def bench(
     from halpose.engine.checkpoint import write_json
     from halpose.engine.trainer import resolve_device
 
-    if threads:
-        torch.set_num_threads(threads)
     where, config = resolve_device(device), published_sizes(hidden, batch)
     with WorkingBar() as progress:
         card = measure_card(config, where, steps, knn, progress)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from halpose.cli import common_options, print_json
+from halpose.cli import common_options, machine_options, print_json
 from halpose.cli.console import WorkingBar, show
 
 
@@ -40,8 +40,7 @@ from halpose.cli.console import WorkingBar, show
 )  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of draws, new layers, views.")
 @click.option("--best-on-test", is_flag=True, help="Also report what peeking at the test part gives (the paper does).")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@machine_options
 @common_options
 def evaluate(
     runs: tuple[Path, ...],
@@ -60,7 +59,6 @@ def evaluate(
     seed: int,
     best_on_test: bool,
     device: str,
-    threads: int | None,
     as_json: bool,
 ) -> None:
     """Score a run: nearest neighbours and a linear probe, beside an untrained encoder and raw coordinates.
@@ -76,8 +74,6 @@ def evaluate(
       halpose evaluate runs/joint runs/bone --on stores/utd-mhad --protocol ensemble
       halpose evaluate runs/utd --on stores/utd-mhad --protocol finetune,untrained
     """
-    import torch
-
     from halpose.data.store import Store
     from halpose.engine.checkpoint import write_json
     from halpose.engine.run import Run
@@ -86,8 +82,6 @@ def evaluate(
     from halpose.evaluate.result import table
     from halpose.evaluate.run import evaluate_run, parse_protocols
 
-    if threads:
-        torch.set_num_threads(threads)
     where = resolve_device(device)
     protocols, kinds = parse_protocols(_words(names))
     opened = Store.open(store)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from halpose.cli import INTERRUPTED, common_options, print_json
+from halpose.cli import INTERRUPTED, common_options, machine_options, print_json
 from halpose.cli.console import TrainingBar, command, remark, show
 from halpose.settings import flatten, load_recipe, override_text, recipe_about, recipe_names
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
 @click.option("--fork", type=click.Path(path_type=Path), help="Begin from another run's newest checkpoint.")
 @click.option("--stop-at", type=click.IntRange(min=1), help="Save and stop after this many steps of the schedule.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: all cores.")
+@machine_options
 @click.option("--track", multiple=True, metavar="TRACKER", help="Also log to a tracker: tensorboard.")
 @common_options
 def train(
@@ -37,7 +36,6 @@ def train(
     fork: Path | None,
     stop_at: int | None,
     device: str,
-    threads: int | None,
     track: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -50,16 +48,12 @@ def train(
       halpose train stores/mine --out runs/mine --resume
       torchrun --nproc-per-node 8 -m halpose train stores/mine --out runs/mine
     """
-    import torch
-
     from halpose.data.store import Store
     from halpose.engine.distributed import Launch
     from halpose.engine.run import read_run_config
     from halpose.engine.trackers import build_tracker
     from halpose.engine.trainer import train as pre_train
 
-    if threads:
-        torch.set_num_threads(threads)
     opened = Store.open(store)
     launch = Launch.from_environment()
     # torchrun restarts with the very command that it started with: what to resume may not be there yet.
