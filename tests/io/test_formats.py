@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import test_agcn
 import test_archive
+import test_bvh
 import test_msr
 import test_ntu
 import test_pkummd
@@ -20,7 +21,7 @@ import test_utd
 
 from halpose import io
 from halpose.errors import ConfigError, FormatError
-from halpose.skeleton import Sequence, load_layout
+from halpose.skeleton import Sequence
 
 
 def make_all(root: Path) -> dict[str, Path]:
@@ -37,6 +38,7 @@ def make_all(root: Path) -> dict[str, Path]:
         "bandai-npz": test_archive.bandai(root / "bandai.npz"),
         "pyskl": test_pyskl.make_file(root / "a.pkl", test_pyskl.annotation()),
         "agcn": test_agcn.make_files(root),
+        "bvh": test_bvh.make_file(root / "a.bvh"),
     }
 
 
@@ -61,7 +63,7 @@ def test_every_file_is_told_apart_and_read(files: dict[str, Path], name: str) ->
     for clip, named in zip(clips, io.read(str(files[name]), name), strict=True):
         assert np.array_equal(clip.positions, named.positions, equal_nan=True)
         assert clip.positions.dtype == np.float32
-        assert clip.positions.shape[2] == len(load_layout(clip.layout).joints)
+        assert clip.positions.shape[2] == len(clip.skeleton)
         assert len(clip.people) == len(clip.positions)
         assert clip.confidence is None or clip.confidence.dtype == np.float32
 
@@ -92,10 +94,10 @@ def test_upper_case_endings(files: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_unknown_files_are_described(tmp_path: Path) -> None:
-    (tmp_path / "a.bvh").write_text("HIERARCHY")
+    (tmp_path / "a.fbx").write_text("Kaydara")
     (tmp_path / "a.txt").write_text("hello")
-    with pytest.raises(FormatError, match=r"a.bvh: no format ends in '.bvh'; known endings: .json, .mat, "):
-        io.sniff(tmp_path / "a.bvh")
+    with pytest.raises(FormatError, match=r"a.fbx: no format ends in '.fbx'; known endings: .*.json, .mat, "):
+        io.sniff(tmp_path / "a.fbx")
     with pytest.raises(FormatError, match="does not look like ntu .*, pkummd .*, msr .*, sbu "):
         io.read(tmp_path / "a.txt")
     with pytest.raises(FormatError, match="no such file"):

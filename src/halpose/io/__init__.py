@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from halpose.errors import ConfigError
-from halpose.io import agcn, archive, msr, ntu, pkummd, pyskl, sbu, ucla, utd
+from halpose.io import agcn, archive, bvh, msr, ntu, pkummd, pyskl, sbu, ucla, utd
 from halpose.io.base import Format, refused
 from halpose.skeleton import Sequence
 
@@ -34,6 +34,7 @@ FORMATS: dict[str, Format] = {
     "bandai-npz": archive.BANDAI,
     "pyskl": pyskl.FORMAT,
     "agcn": agcn.FORMAT,
+    "bvh": bvh.FORMAT,
 }
 
 
