@@ -27,7 +27,6 @@ class Plan:
         prefixes: of each store, what is put before names and subjects.
         name, classes, provenance, report, repairs, splits: of the merged store.
         notes: what its user should know.
-        dropped: clips that were in an earlier store already.
     """
 
     stores: list[Store]
@@ -41,12 +40,16 @@ class Plan:
     repairs: Mapping[str, int]
     splits: dict[str, Int8[np.ndarray, " clips"]]
     notes: list[str] = field(default_factory=list)
-    dropped: int = 0
 
     @property
     def clips(self) -> int:
         """How many clips there will be."""
         return sum(int(keep.sum()) for keep in self.keep)
+
+    @property
+    def dropped(self) -> int:
+        """How many clips are left out, being in an earlier store already."""
+        return sum(int((~keep).sum()) for keep in self.keep)
 
     @property
     def frames(self) -> int:

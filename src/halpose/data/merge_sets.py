@@ -40,7 +40,8 @@ def plan_sets(stores: Items[Store]) -> Plan:
     labels = [np.array([*map(classes.index, store.classes), -1], dtype=np.int32) for store in stores]
     keep, places = _places(stores)
     notes = _overlaps(stores, keep)
-    splits = _splits(stores, sets, places, sum(int(kept.sum()) for kept in keep), notes)
+    clips = sum(int(kept.sum()) for kept in keep)
+    splits = _splits(stores, sets, places, clips, notes)
     provenance = _provenance(stores, notes)
     if len(sets) > 1 and MERGED in splits:
         provenance["default_split"] = MERGED
@@ -51,7 +52,7 @@ def plan_sets(stores: Items[Store]) -> Plan:
         repairs.update(store.meta["repairs"])
     report = {
         "data_set": "+".join(sets),
-        "clips": sum(int(kept.sum()) for kept in keep),
+        "clips": clips,
         "notes": notes,
         "repairs": dict(sorted(repairs.items())),
         "set_aside": sum(int(store.meta["set_aside"]) for store in stores),
@@ -68,7 +69,6 @@ def plan_sets(stores: Items[Store]) -> Plan:
         repairs=repairs,
         splits=splits,
         notes=notes,
-        dropped=sum(int((~kept).sum()) for kept in keep),
     )
 
 

@@ -80,7 +80,6 @@ def plan_shards(stores: Items[Store]) -> Plan:
         repairs=repairs,
         splits=splits,
         notes=notes,
-        dropped=sum(int((~kept).sum()) for kept in keep),
     )
 
 
