@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import test_agcn
+import test_alphapose
 import test_archive
+import test_blazepose
 import test_bvh
+import test_coco
+import test_keraal
+import test_mmpose
 import test_msr
 import test_ntu
+import test_openpose
 import test_pkummd
 import test_pyskl
 import test_sbu
@@ -38,6 +44,12 @@ def make_all(root: Path) -> dict[str, Path]:
         "bandai-npz": test_archive.bandai(root / "bandai.npz"),
         "pyskl": test_pyskl.make_file(root / "a.pkl", test_pyskl.annotation()),
         "agcn": test_agcn.make_files(root),
+        "openpose": test_openpose.make_file(root / "openpose.json"),
+        "alphapose": test_alphapose.make_file(root / "alphapose.json"),
+        "blazepose": test_blazepose.make_file(root / "blazepose.json"),
+        "coco": test_coco.make_file(root / "coco.json"),
+        "mmpose": test_mmpose.make_file(root / "mmpose.json"),
+        "keraal": test_keraal.make_file(root / "keraal.json"),
         "bvh": test_bvh.make_file(root / "a.bvh"),
     }
 

@@ -17,7 +17,24 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from halpose.errors import ConfigError
-from halpose.io import agcn, archive, bvh, msr, ntu, pkummd, pyskl, sbu, ucla, utd
+from halpose.io import (
+    agcn,
+    alphapose,
+    archive,
+    blazepose,
+    bvh,
+    coco,
+    keraal,
+    mmpose,
+    msr,
+    ntu,
+    openpose,
+    pkummd,
+    pyskl,
+    sbu,
+    ucla,
+    utd,
+)
 from halpose.io.base import Format, refused
 from halpose.skeleton import Sequence
 
@@ -34,6 +51,12 @@ FORMATS: dict[str, Format] = {
     "bandai-npz": archive.BANDAI,
     "pyskl": pyskl.FORMAT,
     "agcn": agcn.FORMAT,
+    "openpose": openpose.FORMAT,
+    "alphapose": alphapose.FORMAT,
+    "blazepose": blazepose.FORMAT,
+    "coco": coco.FORMAT,
+    "mmpose": mmpose.FORMAT,
+    "keraal": keraal.FORMAT,
     "bvh": bvh.FORMAT,
 }
 
