@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import test_agcn
 import test_alphapose
+import test_amc
 import test_archive
 import test_blazepose
 import test_bvh
@@ -51,6 +52,7 @@ def make_all(root: Path) -> dict[str, Path]:
         "mmpose": test_mmpose.make_file(root / "mmpose.json"),
         "keraal": test_keraal.make_file(root / "keraal.json"),
         "bvh": test_bvh.make_file(root / "a.bvh"),
+        "amc": test_amc.make_file(root / "02_03.amc"),
     }
 
 

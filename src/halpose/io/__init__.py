@@ -20,6 +20,7 @@ from halpose.errors import ConfigError
 from halpose.io import (
     agcn,
     alphapose,
+    amc,
     archive,
     blazepose,
     bvh,
@@ -58,6 +59,7 @@ FORMATS: dict[str, Format] = {
     "mmpose": mmpose.FORMAT,
     "keraal": keraal.FORMAT,
     "bvh": bvh.FORMAT,
+    "amc": amc.FORMAT,
 }
 
 
