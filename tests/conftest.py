@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # The tests' tensors are small: threads would only wait for each other, and results would depend on their number.
@@ -13,8 +14,10 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from halpose.data.normalise import clean  # noqa: E402
-from halpose.data.store import PART_CODES, StoreWriter  # noqa: E402
+from halpose.data.store import PART_CODES, Store, StoreWriter  # noqa: E402
+from halpose.engine.trainer import train  # noqa: E402
 from halpose.skeleton import Sequence, load_layout  # noqa: E402
+from small import SMALL  # noqa: E402
 
 TOY_CLASSES = ("raise left arm", "raise right arm", "wave both arms", "squat", "kick left", "meet")
 TOY_SUBJECTS = tuple(f"s{i}" for i in range(1, 9))
@@ -54,6 +57,21 @@ def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.append(clean(sequence, people=2))
         parts = [PART_CODES[TOY_PARTS.get(sequence.subject, "train")] for sequence in sequences]
         writer.set_split("x-sub", np.array(parts))
+    return path
+
+
+@pytest.fixture(scope="session")
+def store(toy_store: Path) -> Store:
+    """The toy store, opened."""
+    return Store.open(toy_store)
+
+
+@pytest.fixture(scope="session")
+def toy_run(toy_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two streams after four steps on the toy store, for whatever comes after training."""
+    path = tmp_path_factory.mktemp("toy") / "toy-run"
+    config = replace(SMALL, method="halp", streams=("joint", "motion"), steps=4)
+    train(Store.open(toy_store), config, path, device="cpu")
     return path
 
 

@@ -10,12 +10,7 @@ from halpose.ablate.cells import Bench
 from halpose.ablate.trainings import base_config
 from halpose.config import Config
 from halpose.data.store import Store
-
-SMALL = (
-    "batch_size=16", "data.frames=16", "encoder.width=8", "encoder.layers=1", "encoder.heads=2", "encoder.segments=2",
-    "contrast.embedding=8", "contrast.queue=32", "halp.newest=16", "halp.prototypes=4", "halp.start=0.25",
-    "checkpoint_every=2", "log_every=1",
-)  # fmt: skip
+from small import SMALL_WORDS
 
 
 @pytest.fixture
@@ -27,4 +22,4 @@ def bench(toy_store: Path, tmp_path: Path) -> Bench:
 @pytest.fixture
 def config(bench: Bench) -> Config:
     """HaLP, eight steps, HaLP from the second on."""
-    return base_config(bench, None, 8, SMALL)
+    return base_config(bench, None, 8, (*SMALL_WORDS, "checkpoint_every=2", "log_every=1"))

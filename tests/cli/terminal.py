@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 
 from halpose.cli import main
+from small import SMALL_WORDS
 
 # As --set takes them: a run of a few seconds' worth of nothing.
-TINY = (
-    "steps=4", "batch_size=16", "data.frames=16", "encoder.width=8", "encoder.layers=1", "encoder.heads=2",
-    "encoder.segments=2", "contrast.embedding=8", "contrast.queue=32", "halp.newest=16", "halp.prototypes=4",
-    "halp.start=0.25", "checkpoint_every=2", "log_every=2",
-)  # fmt: skip
+TINY = (*SMALL_WORDS, "steps=4", "checkpoint_every=2", "log_every=2")
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ import torch
 from pair import Pair
 from rank_tasks import STEPS, drawn, steps_on_given_views, trained, trained_apart, trained_in_parts
 
-from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig, HalpConfig, OptimizerConfig
+from halpose.config import Config, EncoderConfig, OptimizerConfig
 from halpose.data.store import Store
 from halpose.engine.checkpoint import latest_step, load_checkpoint
 from halpose.engine.distributed import Launch
 from halpose.engine.trainer import fit_config, resolve_device, train
 from halpose.errors import ConfigError, DataError, TrainingError
 from halpose.settings import load_recipe, override_text
+from small import SMALL
 
 pytestmark = pytest.mark.ddp
 SETTINGS: dict[str, Any] = {
@@ -35,17 +36,15 @@ SETTINGS: dict[str, Any] = {
     "crosclr": {"mine_after": 0.0},
 }
 TWO = {"streams": ["joint", "motion"]}
-SMALL = Config(
+SAMPLED = replace(
+    SMALL,
     steps=12,
-    batch_size=16,
     checkpoint_every=4,
     log_every=4,
-    data=DataConfig(frames=16),
     encoder=EncoderConfig(name="gru", input_norm=True, width=8, layers=1, pooling="last", dropout=0.2),
-    contrast=ContrastConfig(embedding=16, queue=64),
-    halp=HalpConfig(start=0.25, newest=32, prototypes=6, estimator="sampled", positives=8),
+    halp=replace(SMALL.halp, estimator="sampled", positives=8),
 )
-WITH_DROPOUT = replace(SMALL, encoder=EncoderConfig(width=16, layers=1, segments=4, heads=2, dropout=0.2))
+WITH_DROPOUT = replace(SAMPLED, encoder=replace(SMALL.encoder, dropout=0.2))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +107,7 @@ def assert_same(first: Path, second: Path) -> None:
         assert torch.equal(value, theirs[name]), name
 
 
-@pytest.mark.parametrize("config", [SMALL, WITH_DROPOUT], ids=["gru", "transformer with dropout"])
+@pytest.mark.parametrize("config", [SAMPLED, WITH_DROPOUT], ids=["gru", "transformer with dropout"])
 def test_resumed_ranks_equal_ranks_never_stopped(pair: Pair, toy_store: Path, tmp_path: Path, config: Config) -> None:
     whole = pair(trained, toy_store, config, tmp_path / "whole")
     assert [summary.steps for summary in whole] == [12, 12] and whole[0].loss == whole[1].loss
@@ -120,20 +119,20 @@ def test_resumed_ranks_equal_ranks_never_stopped(pair: Pair, toy_store: Path, tm
 
 def test_another_number_of_ranks_goes_on(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    pair(trained_in_parts, toy_store, SMALL, run, [6])
-    assert trained(None, toy_store, SMALL, run, resume=True, stop_at=9).steps == 9
-    assert [summary.steps for summary in pair(trained_in_parts, toy_store, SMALL, run, [None])[0]] == [12]
+    pair(trained_in_parts, toy_store, SAMPLED, run, [6])
+    assert trained(None, toy_store, SAMPLED, run, resume=True, stop_at=9).steps == 9
+    assert [summary.steps for summary in pair(trained_in_parts, toy_store, SAMPLED, run, [None])[0]] == [12]
 
 
 def test_ranks_share_the_epoch_and_draw_views_of_their_own(pair: Pair, toy_store: Path) -> None:
-    first, second = pair(drawn, toy_store, SMALL)
+    first, second = pair(drawn, toy_store, SAMPLED)
     assert len(first["clips"]) == len(second["clips"]) == 16 and not set(first["clips"]) & set(second["clips"])
     assert len({*first["views"], *second["views"]}) == 4
     assert first["method"] == second["method"] and len(set(first["method"])) == 2
 
 
 def test_only_the_first_rank_writes(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
-    pair(trained_apart, toy_store, SMALL, tmp_path)
+    pair(trained_apart, toy_store, SAMPLED, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["of-rank-0"]
     assert latest_step(tmp_path / "of-rank-0") == 12 and (tmp_path / "of-rank-0" / "run.json").exists()
 
@@ -148,7 +147,7 @@ def wait_for_checkpoint(run: Path) -> int:
 
 def test_a_signal_to_one_rank_stops_both_after_the_same_step(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    pair.begin(trained, toy_store, replace(SMALL, steps=100_000), run)
+    pair.begin(trained, toy_store, replace(SAMPLED, steps=100_000), run)
     wait_for_checkpoint(run)
     os.kill(pair.pid(1), signal.SIGTERM)
     first, second = (pair.end(rank) for rank in range(2))
@@ -157,7 +156,7 @@ def test_a_signal_to_one_rank_stops_both_after_the_same_step(pair: Pair, toy_sto
 
 
 def test_a_killed_rank_ends_the_other_which_says_so(pair: Pair, toy_store: Path, tmp_path: Path) -> None:
-    run, config = tmp_path / "run", replace(SMALL, steps=100_000)
+    run, config = tmp_path / "run", replace(SAMPLED, steps=100_000)
     pair.begin(trained, toy_store, config, run)
     wait_for_checkpoint(run)
     os.kill(pair.pid(1), signal.SIGKILL)
@@ -174,10 +173,10 @@ def test_a_killed_rank_ends_the_other_which_says_so(pair: Pair, toy_store: Path,
 
 def test_a_process_that_torchrun_started_alone_is_a_process_alone(toy_store: Path, tmp_path: Path) -> None:
     store = Store.open(toy_store)
-    train(store, SMALL, tmp_path / "plain", device="cpu")
+    train(store, SAMPLED, tmp_path / "plain", device="cpu")
     # torchrun starts and restarts with one command: there is nothing to resume at first.
-    train(store, SMALL, tmp_path / "launched", device="cpu", launch=Launch(0, 1, 0), resume=True, stop_at=5)
-    train(store, SMALL, tmp_path / "launched", device="cpu", launch=Launch(0, 1, 0), resume=True)
+    train(store, SAMPLED, tmp_path / "launched", device="cpu", launch=Launch(0, 1, 0), resume=True, stop_at=5)
+    train(store, SAMPLED, tmp_path / "launched", device="cpu", launch=Launch(0, 1, 0), resume=True)
     assert_same(tmp_path / "plain", tmp_path / "launched")
 
 
@@ -185,15 +184,15 @@ def test_a_batch_that_cannot_be_shared_is_refused_or_repaired(toy_store: Path) -
     store = Store.open(toy_store)
     clips = len(store.part("x-sub", "official"))
     with pytest.raises(ConfigError, match=r"batch_size is 16, which 3 processes x 1 parts .* try 15 or 18"):
-        fit_config(store, SMALL, 3)
-    halves = replace(SMALL, optimizer=OptimizerConfig(accumulate=2))
+        fit_config(store, SAMPLED, 3)
+    halves = replace(SAMPLED, optimizer=OptimizerConfig(accumulate=2))
     assert fit_config(store, halves, 4)[0].batch_size == 16
     with pytest.raises(ConfigError, match="3 processes x 2 parts"):
         fit_config(store, halves, 3)
-    config, notes = fit_config(store, replace(SMALL, batch_size=4096), 7)
+    config, notes = fit_config(store, replace(SAMPLED, batch_size=4096), 7)
     assert config.batch_size == clips - clips % 7 and "7 equal parts" in notes[0]
     with pytest.raises(DataError, match="1000 processes"):
-        fit_config(store, SMALL, 1000)
+        fit_config(store, SAMPLED, 1000)
 
 
 def test_the_environment_says_who_one_is() -> None:

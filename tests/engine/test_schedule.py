@@ -10,21 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig, OptimizerConfig
+from halpose.config import Config, OptimizerConfig
 from halpose.data.store import Store
 from halpose.engine.lars import LARS
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.engine.trainer import Trainer, fit_config
+from small import SMALL
 
-SMALL = Config(
-    method="moco",
-    steps=8,
-    batch_size=16,
-    data=DataConfig(frames=16),
-    encoder=EncoderConfig(width=16, layers=1, segments=4, heads=2),
-    contrast=ContrastConfig(embedding=16, queue=64),
-    optimizer=OptimizerConfig(name="sgd", learning_rate=0.1, warmup=0),
-)
+MOCO = replace(SMALL, method="moco", steps=8, optimizer=OptimizerConfig(name="sgd", learning_rate=0.1, warmup=0))
 
 
 def test_lars_is_its_papers_algorithm() -> None:
@@ -92,7 +85,7 @@ def in_parts(config: Config, parts: int) -> Config:
 
 
 def test_a_batch_in_parts_is_the_batch_where_negatives_come_from_the_queue(toy_store: Path) -> None:
-    whole, parts = trainer(toy_store, SMALL), trainer(toy_store, in_parts(SMALL, 4))
+    whole, parts = trainer(toy_store, MOCO), trainer(toy_store, in_parts(MOCO, 4))
     for _ in range(6):
         expected, found = whole.take_step(), parts.take_step()
         torch.testing.assert_close(found["loss"], expected["loss"], rtol=1e-4, atol=1e-5)
@@ -103,7 +96,7 @@ def test_a_batch_in_parts_is_the_batch_where_negatives_come_from_the_queue(toy_s
 
 
 def test_parts_of_a_siamese_batch_are_contrasted_each_in_itself(toy_store: Path) -> None:
-    made = trainer(toy_store, in_parts(replace(SMALL, method="simclr"), 2))
+    made = trainer(toy_store, in_parts(replace(MOCO, method="simclr"), 2))
     moment, chosen = made._moment(), made.batch(0)
     x = torch.randn(2, 16, 2, 16, 20, 3, generator=torch.Generator().manual_seed(0))
     views = {"query": x[0], "key": x[1]}

@@ -11,28 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig, HalpConfig, OptimizerConfig
+from halpose.config import ContrastConfig, OptimizerConfig
 from halpose.data.store import Store
 from halpose.engine.checkpoint import latest_step
 from halpose.engine.metrics import Log
 from halpose.engine.trainer import Trainer, resolve_device, train
 from halpose.errors import ConfigError, TrainingError
+from small import SMALL
 
-SMALL = Config(
-    steps=12,
-    batch_size=16,
-    checkpoint_every=4,
-    log_every=4,
-    data=DataConfig(frames=16),
-    encoder=EncoderConfig(width=8, layers=1, segments=2, heads=2),
-    contrast=ContrastConfig(embedding=8, queue=32),
-    halp=HalpConfig(start=0.25, newest=16, prototypes=4),
-)
-
-
-@pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
+QUICK = replace(SMALL, steps=12, checkpoint_every=4, log_every=4)
 
 
 def stumble(monkeypatch: pytest.MonkeyPatch, step: int, error: Exception) -> None:
@@ -62,21 +49,21 @@ def test_memory_that_runs_out_says_what_takes_less(
 ) -> None:
     stumble(monkeypatch, 6, error)
     with pytest.raises(TrainingError, match=r"not enough memory .*; the checkpoint of step 4 is kept; try a smaller"):
-        train(store, SMALL, tmp_path / "run", device="cpu")
+        train(store, QUICK, tmp_path / "run", device="cpu")
     monkeypatch.undo()
-    assert train(store, SMALL, tmp_path / "run", device="cpu", resume=True).steps == 12
+    assert train(store, QUICK, tmp_path / "run", device="cpu", resume=True).steps == 12
 
 
 def test_more_memory_than_there_is_costs_nothing(store: Store, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="not enough memory .*; nothing was written; try a smaller .*queue"):
-        train(store, replace(SMALL, contrast=ContrastConfig(queue=2**31 - 1, embedding=2**20)), tmp_path / "run")
+        train(store, replace(QUICK, contrast=ContrastConfig(queue=2**31 - 1, embedding=2**20)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_another_fault_of_torch_stays_what_it_is(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stumble(monkeypatch, 6, RuntimeError("shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        train(store, SMALL, tmp_path / "run", device="cpu")
+        train(store, QUICK, tmp_path / "run", device="cpu")
 
 
 def test_a_disk_that_is_full_when_a_row_is_written(
@@ -93,12 +80,12 @@ def test_a_disk_that_is_full_when_a_row_is_written(
     with pytest.raises(
         TrainingError, match=r"cannot be written \(No space left .*\); the checkpoint of step 4 is kept"
     ):
-        train(store, SMALL, tmp_path / "run", device="cpu")
+        train(store, QUICK, tmp_path / "run", device="cpu")
 
 
 def test_divergence_between_two_rows_is_no_fault_of_torch(store: Store, tmp_path: Path) -> None:
     optimizer = OptimizerConfig(name="sgd", learning_rate=1e30, warmup=0, schedule="constant")
-    config = replace(SMALL, log_every=100, checkpoint_every=100, steps=100, optimizer=optimizer)
+    config = replace(QUICK, log_every=100, checkpoint_every=100, steps=100, optimizer=optimizer)
     with pytest.raises(TrainingError, match="no longer finite at step .*; no checkpoint was written yet; try a lower"):
         train(store, config, tmp_path / "run", device="cpu")
 
@@ -119,13 +106,13 @@ class Stop:
 
 
 def test_a_signal_between_two_steps_loses_none(store: Store, tmp_path: Path) -> None:
-    config = replace(SMALL, log_every=1, checkpoint_every=100)
+    config = replace(QUICK, log_every=1, checkpoint_every=100)
     summary = train(store, config, tmp_path / "run", device="cpu", watchers=(Stop(5),))
     assert summary.interrupted and summary.steps == latest_step(tmp_path / "run") == 6
 
 
 def test_a_signal_with_the_last_step_interrupts_nothing(store: Store, tmp_path: Path) -> None:
-    summary = train(store, SMALL, tmp_path / "run", device="cpu", watchers=(Stop(12),))
+    summary = train(store, QUICK, tmp_path / "run", device="cpu", watchers=(Stop(12),))
     assert (summary.steps, summary.interrupted) == (12, False)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig
 from halpose.data.store import Store
 from halpose.data.window import resolve_data
 from halpose.engine.run import Run, Shape, fresh_method
 from halpose.evaluate.featureset import FeatureSet, Samples
+from small import SMALL
 
 Clusters = Callable[..., FeatureSet]
 Runs = Callable[..., Run]
@@ -43,13 +43,8 @@ def runs(toy_store: Path, tmp_path: Path) -> Runs:
 
     def make(*streams: str, name: str = "run", store: Store | None = None) -> Run:
         store = store or Store.open(toy_store)
-        config = Config(
-            method="moco",
-            streams=streams or ("joint", "motion"),
-            data=resolve_data(store, DataConfig(frames=16)),
-            encoder=EncoderConfig(width=16, layers=1, segments=4, heads=2),
-            contrast=ContrastConfig(embedding=8, queue=24),
-        )
+        data = resolve_data(store, SMALL.data)
+        config = replace(SMALL, method="moco", streams=streams or ("joint", "motion"), data=data)
         shape, path = Shape.of_store(store), tmp_path / name
         path.mkdir()
         about = {"store": {"path": str(store.path), "name": store.name, "clips": len(store)}}

@@ -22,11 +22,6 @@ from halpose.evaluate.run import evaluate_run, parse_protocols
 Runs = Callable[..., Run]
 
 
-@pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
-
-
 def features(sets: FeatureSet) -> np.ndarray:
     return np.concatenate([sets.train.features, sets.validation.features, sets.test.features])
 

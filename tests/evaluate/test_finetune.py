@@ -3,7 +3,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +22,6 @@ Runs = Callable[..., Run]
 # The package gives these names to the functions in them.
 finetune_module, semi_module = (importlib.import_module(f"halpose.evaluate.{name}") for name in ("finetune", "semi"))
 QUICK = Settings(tuning=TuningSettings(steps=3, least_epochs=0, batch_size=16), shares=(0.1, 0.4), draws=2)
-
-
-@pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
 
 
 @pytest.fixture
@@ -69,7 +63,7 @@ def test_what_is_tuned_is_the_query_encoder_and_the_head(runs: Runs, store: Stor
     encoder = {name for name in before if name.startswith("streams.motion.query.encoder.")}
     assert changed and changed <= encoder
     assert {name for name, _ in model.method.named_parameters()} & encoder == changed
-    assert model.head.in_features == 64
+    assert model.head.in_features == 2 * 8  # segments by width
 
 
 def test_a_trained_run_is_not_changed_by_tuning(runs: Runs, store: Store) -> None:

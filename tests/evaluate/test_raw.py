@@ -16,11 +16,6 @@ from halpose.evaluate.raw import RAW_FORMS, RawForm, raw_features, raw_sets
 from halpose.skeleton import Sequence, load_layout
 
 
-@pytest.fixture(scope="module")
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
-
-
 def stored_clip(store: Store, index: int) -> CleanClip:
     sequence, about = store.clip(index), store.clips
     return CleanClip(

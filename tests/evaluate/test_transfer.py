@@ -24,11 +24,6 @@ from halpose.skeleton import Sequence, load_layout
 Runs = Callable[..., Run]
 
 
-@pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
-
-
 def rewritten(store: Store, path: Path, name: str, layout: str = "kinect25", people: int = 2) -> Store:
     """The toy recordings as those of another data set, in another layout, from scratch."""
     source, target = store.layout, load_layout(layout)

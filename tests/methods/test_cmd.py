@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from golden_state import golden_state
-from halpose.config import Config, ContrastConfig, DistillationConfig, EncoderConfig, HalpConfig
+from golden_state import GOLDEN_CONFIG, golden_state
+from halpose.config import DistillationConfig
 from halpose.engine.exchange import prototype_names
 from halpose.engine.published import all_names, to_ours
 from halpose.engine.run import Shape, fresh_method
@@ -24,14 +24,7 @@ from halpose.parts.geodesic import Limits
 from halpose.skeleton import MODALITIES, load_layout
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "halp_cmd_objective.npz"
-CONFIG = Config(
-    method="halp_cmd",
-    streams=MODALITIES,
-    encoder=EncoderConfig(name="gru", width=8, layers=3, pooling="last", input_norm=True),
-    contrast=ContrastConfig(embedding=16, temperature=0.07, momentum=0.999, queue=96, mask_own=False),
-    halp=HalpConfig(start=0.0, newest=32, prototypes=8, positives=7, estimator="sampled", interval="published"),
-    distillation=DistillationConfig(neighbours=24),
-)
+CONFIG = replace(GOLDEN_CONFIG, method="halp_cmd", streams=MODALITIES, distillation=DistillationConfig(neighbours=24))
 
 
 def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from halpose.methods import METHODS, Method
 from halpose.methods.base import Moment, Output
 from halpose.settings import override
 from halpose.skeleton import load_layout
+from small import SMALL
 
 BASE = Config(
     streams=("joint", "motion", "bone"),
@@ -26,10 +27,10 @@ BASE = Config(
 )
 # For what is trained twice with every pair of method and encoder. After three steps its prototypes were made anew, and
 # its queue's cursor is not where it began: 20 is no multiple of a batch.
-SMALL = replace(
+TWICE = replace(
     BASE,
     streams=("joint", "motion"),
-    encoder=EncoderConfig(width=8, layers=1, segments=2, heads=2),
+    encoder=SMALL.encoder,
     contrast=replace(BASE.contrast, queue=20),
     halp=replace(BASE.halp, refresh=1),
 )
@@ -107,11 +108,11 @@ def assert_same_state(first: Method, second: Method) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_save_load_step_is_identical(method: str, encoder: str) -> None:
-    first = build(method, encoder, base=SMALL)
+    first = build(method, encoder, base=TWICE)
     for number in range(3):
         step(first, number)
     # Of another seed: whatever the first has become must come with its state.
-    second = build(method, encoder, base=replace(SMALL, seed=1))
+    second = build(method, encoder, base=replace(TWICE, seed=1))
     second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
     for number in range(3, 5):
         a, b = step(first, number), step(second, number)
@@ -122,7 +123,7 @@ def test_save_load_step_is_identical(method: str, encoder: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_same_seed_same_training(method: str, encoder: str) -> None:
-    first, second = build(method, encoder, base=SMALL), build(method, encoder, base=SMALL)
+    first, second = build(method, encoder, base=TWICE), build(method, encoder, base=TWICE)
     for number in range(3):
         step(first, number)
         step(second, number)

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from golden_state import golden_state
-from halpose.config import Config, ContrastConfig, EncoderConfig, HalpConfig
+from golden_state import GOLDEN_CONFIG, golden_state
 from halpose.engine.exchange import prototype_names
 from halpose.engine.published import all_names, to_ours
 from halpose.engine.run import Shape, fresh_method
@@ -23,12 +22,6 @@ from halpose.parts.geodesic import Limits, hallucinate, keeps_rank, limits
 from halpose.skeleton import load_layout
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "halp_objective.npz"
-BASE = Config(
-    method="halp",
-    encoder=EncoderConfig(name="gru", width=8, layers=3, pooling="last", input_norm=True),
-    contrast=ContrastConfig(embedding=16, temperature=0.07, momentum=0.999, queue=96, mask_own=False),
-    halp=HalpConfig(start=0.0, newest=32, prototypes=8, positives=7, estimator="sampled", interval="published"),
-)
 
 
 def moment(step: int = 0, samples: int = 10_000) -> Moment:
@@ -36,7 +29,7 @@ def moment(step: int = 0, samples: int = 10_000) -> Moment:
 
 
 def golden_method(golden: dict[str, np.ndarray]) -> Method:
-    method = fresh_method(BASE, Shape(load_layout("kinect25"), 2, 3)).train()
+    method = fresh_method(GOLDEN_CONFIG, Shape(load_layout("kinect25"), 2, 3)).train()
     state = method.state_dict()
     state |= to_ours(golden_state(golden), all_names(("joint",), 3, prototype_names(method)))
     method.load_state_dict(state)
@@ -51,7 +44,7 @@ def given_draws(golden: dict[str, np.ndarray], hardness: float) -> tuple[Tensor,
 def test_published_objective(monkeypatch: pytest.MonkeyPatch) -> None:
     golden = dict(np.load(GOLDEN))
     method = golden_method(golden)
-    chosen, uniform = given_draws(golden, BASE.halp.hardness)
+    chosen, uniform = given_draws(golden, GOLDEN_CONFIG.halp.hardness)
     order: dict[str, Tensor] = {}
 
     def draw(self: HaLP, limit: Limits, *of_ranks: object) -> tuple[Tensor, Tensor]:
@@ -93,7 +86,7 @@ def cloud(seed: int, batch: int = 64, dim: int = 16, prototypes: int = 8) -> tup
 
 
 def term(**options: object) -> HaLP:
-    return HaLP(replace(BASE, halp=replace(BASE.halp, **options)))
+    return HaLP(replace(GOLDEN_CONFIG, halp=replace(GOLDEN_CONFIG.halp, **options)))
 
 
 def witness(output: StreamOutput, prototypes: Tensor, selected: Tensor, t: Tensor, inside: bool) -> Tensor:
@@ -166,7 +159,7 @@ def test_exact_positives_all_pass_the_rank_filter() -> None:
 @pytest.mark.parametrize(("interval", "low", "high"), [("paper", 0.0, 0.4), ("published", 0.3, 0.5)])
 def test_step_sizes_cover_their_interval(interval: str, low: float, high: float) -> None:
     hardness = 0.8 if interval == "paper" else 0.4
-    config = replace(BASE.halp, interval=interval, hardness=hardness)
+    config = replace(GOLDEN_CONFIG.halp, interval=interval, hardness=hardness)
     t = step_size(torch.linspace(0, 1, 101)[None], torch.full((1, 101), 0.5), config)
     assert t.min().item() == pytest.approx(low) and t.max().item() == pytest.approx(high)
     hardest = step_size(torch.rand(1, 5), torch.full((1, 5), 0.5), replace(config, hardest=True))
@@ -203,7 +196,7 @@ def test_begins_late_and_never_before_enough_keys() -> None:
 
 
 def test_prototypes_are_ready_when_the_term_begins_and_refreshed_after() -> None:
-    config = replace(BASE, halp=replace(BASE.halp, start=0.2, refresh=3), steps=10)
+    config = replace(GOLDEN_CONFIG, halp=replace(GOLDEN_CONFIG.halp, start=0.2, refresh=3), steps=10)
     method = fresh_method(config, Shape(load_layout("kinect20"), 1, 3)).train()
     halp = method.terms[1]
     assert isinstance(halp, HaLP)
@@ -226,4 +219,4 @@ def test_fewer_keys_than_prototypes_is_refused() -> None:
     with pytest.raises(ConfigError, match="only 6 keys are clustered"):
         term(newest=6)
     with pytest.raises(ConfigError, match="only 4 keys"):
-        HaLP(replace(BASE, contrast=replace(BASE.contrast, queue=4)))
+        HaLP(replace(GOLDEN_CONFIG, contrast=replace(GOLDEN_CONFIG.contrast, queue=4)))
