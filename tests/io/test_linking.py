@@ -56,6 +56,21 @@ def test_crossing_unseen_for_some_frames(seed: int) -> None:
     assert is_same(link(frames, poses), people)
 
 
+def test_two_people_who_meet_and_turn_back_keep_their_identities() -> None:
+    """Where they came from says nothing any more: the course follows the newest steps."""
+    left = np.stack((147 * np.sin(np.linspace(0, np.pi, 80)), np.zeros(80)), axis=1)
+    frames, poses, people = walks([left, (300, 0) - left])
+    assert is_same(link(frames, poses), people)
+
+
+@pytest.mark.parametrize("hidden", [range(2, 6), range(20, 26), [*range(20, 26), *range(27, 33)]])
+def test_a_runner_is_found_where_the_run_would_lead(hidden: range | list[int]) -> None:
+    path = straight(60, (0, 0), (20, 0))
+    path[hidden] = np.nan
+    frames, poses, _ = walks([path])
+    assert (link(frames, poses) == 0).all()
+
+
 def test_one_person_alone_is_one_number_however_the_joints_come_and_go() -> None:
     frames, poses, _ = walks([straight(50, (0, 0), (3, 1))])
     poses[np.random.default_rng(1).random(poses.shape[:2]) < 0.4] = np.nan
@@ -74,6 +89,12 @@ def test_a_jump_is_somebody_new_and_so_is_a_late_return() -> None:
     path[40 : 39 + PATIENCE] = np.nan
     frames, poses, _ = walks([path])
     assert set(link(frames, poses).tolist()) == {0, 1}
+
+
+def test_whoever_appears_far_away_takes_nobodys_place() -> None:
+    """The nearest of two is the one found, though the sum of all distances would be less with the other."""
+    numbers = link(np.array([0, 0, 1, 1]), np.stack([BODY, BODY + (60, 0), BODY + (45, 0), BODY + (400, 0)]))
+    assert numbers.tolist() == [0, 1, 1, 2]
 
 
 def test_how_far_somebody_may_be_from_where_they_are_expected() -> None:

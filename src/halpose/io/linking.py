@@ -98,7 +98,7 @@ class _Known:
         count = valid.sum(axis=-1)
         mean = np.where(valid, step, 0.0).sum(axis=-1) / np.maximum(count, 1)
         near = (count > 0) & (mean <= FARTHEST * size)
-        before, now = linear_sum_assignment(np.where(near, mean / np.maximum(size, 1e-12), _NOBODY))
+        before, now = linear_sum_assignment(np.where(near, mean, _NOBODY * max(float(size.max()), 1.0)))
         same = near[before, now]
         return before[same], now[same]
 
