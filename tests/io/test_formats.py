@@ -21,6 +21,7 @@ import test_msr
 import test_ntu
 import test_openpose
 import test_pkummd
+import test_posed_text
 import test_pyskl
 import test_sbu
 import test_ucla
@@ -53,6 +54,8 @@ def make_all(root: Path) -> dict[str, Path]:
         "keraal": test_keraal.make_file(root / "keraal.json"),
         "bvh": test_bvh.make_file(root / "a.bvh"),
         "amc": test_amc.make_file(root / "02_03.amc"),
+        "kinect-txt": test_posed_text.make_file(root / "kinect.txt"),
+        "vicon-txt": test_posed_text.make_file(root / "vicon.txt", 17),
     }
 
 
@@ -112,7 +115,7 @@ def test_unknown_files_are_described(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(FormatError, match=r"a.fbx: no format ends in '.fbx'; known endings: .*.json, .mat, "):
         io.sniff(tmp_path / "a.fbx")
-    with pytest.raises(FormatError, match="does not look like ntu .*, pkummd .*, msr .*, sbu "):
+    with pytest.raises(FormatError, match="does not look like ntu .*, pkummd .*, msr .*, sbu .*, vicon-txt "):
         io.read(tmp_path / "a.txt")
     with pytest.raises(FormatError, match="no such file"):
         io.sniff(tmp_path / "absent.skeleton")

@@ -31,6 +31,7 @@ from halpose.io import (
     ntu,
     openpose,
     pkummd,
+    posed_text,
     pyskl,
     sbu,
     ucla,
@@ -60,6 +61,8 @@ FORMATS: dict[str, Format] = {
     "keraal": keraal.FORMAT,
     "bvh": bvh.FORMAT,
     "amc": amc.FORMAT,
+    "kinect-txt": posed_text.KINECT,
+    "vicon-txt": posed_text.VICON,
 }
 
 
