@@ -47,15 +47,20 @@ def halpose_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """120 clips of 6 classes told apart by motion, 8 subjects, split x-sub; 20 to 60 frames, one or two people."""
+def toy_recordings() -> list[Sequence]:
+    """120 raw recordings of 6 classes told apart by motion, 8 subjects; 20 to 60 frames, one or two people."""
+    return list(toy_sequences(np.random.default_rng(7)))
+
+
+@pytest.fixture(scope="session")
+def toy_store(toy_recordings: list[Sequence], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy recordings as a store, with split x-sub."""
     path = tmp_path_factory.mktemp("toy") / "toy-store"
-    sequences = list(toy_sequences(np.random.default_rng(7)))
     layout = load_layout("kinect20")
     with StoreWriter(path, layout=layout, people=2, name="toy", classes=TOY_CLASSES, synthetic=True) as writer:
-        for sequence in sequences:
+        for sequence in toy_recordings:
             writer.append(clean(sequence, people=2))
-        parts = [PART_CODES[TOY_PARTS.get(sequence.subject, "train")] for sequence in sequences]
+        parts = [PART_CODES[TOY_PARTS.get(sequence.subject, "train")] for sequence in toy_recordings]
         writer.set_split("x-sub", np.array(parts))
     return path
 

@@ -1,0 +1,89 @@
+"""Recordings from wherever users have them: files, folders of files, or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from halpose import io
+from halpose.errors import DataError, FormatError
+from halpose.io.base import LAYOUT_OF_JOINTS
+from halpose.skeleton import Layout, Sequence, load_layout
+
+Recording = str | Path | Sequence | np.ndarray
+
+
+def read_recordings(
+    sources: Iterable[Recording],
+    layout: str | Path | Layout | None = None,
+    format: str | None = None,
+    fps: float = 0.0,
+    set_aside: Callable[[Path, str], None] | None = None,
+) -> Iterator[Sequence]:
+    """Recordings, one after another.
+
+    Args:
+        sources: files, folders (every recording below them), sequences, or arrays (T, V, C) or (M, T, V, C).
+        layout: joint layout of arrays and of files that do not name their joints; guessed from their number if not
+            given.
+        format: of the files, a name in `halpose.io.FORMATS`; found out by itself if not given.
+        fps: frames per second where a recording does not say.
+        set_aside: told the file and the reason where one cannot be read, and the others go on.
+
+    Raises:
+        DataError: a file cannot be read and nobody is to be told, a folder holds no recording, or an array is none.
+    """
+    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    for number, source in enumerate(sources):
+        if isinstance(source, Sequence):
+            found: Iterable[Sequence] = (source,)
+        elif isinstance(source, str | Path):
+            found = _read_all(Path(source), format, known, set_aside)
+        else:
+            found = (_from_array(np.asarray(source), number, known),)
+        for sequence in found:
+            yield replace(sequence, fps=sequence.fps or fps)
+
+
+def _read_all(
+    path: Path, format: str | None, layout: Layout | None, set_aside: Callable[[Path, str], None] | None
+) -> Iterator[Sequence]:
+    for recording in _recordings(path):
+        try:
+            for sequence in io.read(recording, format):
+                if layout is not None and isinstance(sequence.layout, str):
+                    sequence = replace(sequence, layout=layout)
+                yield sequence
+        except FormatError as error:
+            if set_aside is None:
+                raise
+            set_aside(recording, str(error).removeprefix(f"{recording}: "))
+
+
+def _recordings(path: Path) -> list[Path]:
+    """A file, a folder of files that hold one frame each, or what lies below a folder."""
+    if not path.is_dir() or io.recordings(sorted(path.iterdir())) == [path]:
+        return [path]
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+    if not files:
+        raise DataError(f"{path}: the folder is empty; give one that holds recordings")
+    return io.recordings(files)
+
+
+def _from_array(positions: np.ndarray, number: int, layout: Layout | None) -> Sequence:
+    """One recording of an array."""
+    name = f"recording {number}"
+    if positions.ndim == 3:
+        positions = positions[None]
+    if positions.ndim != 4 or positions.dtype.kind not in "fiu":
+        raise DataError(
+            f"{name}: an array of {positions.dtype}, {positions.shape}; a recording has numbers as (frames, joints, "
+            "coordinates) or (people, frames, joints, coordinates)"
+        )
+    joints = positions.shape[2]
+    if layout is None and joints not in LAYOUT_OF_JOINTS:
+        raise DataError(f"{name}: {joints} joints, and no layout of so many is known; name one: layout=...")
+    return Sequence(positions.astype(np.float32), layout or LAYOUT_OF_JOINTS[joints], name)
