@@ -108,6 +108,52 @@ def test_every_pair_of_layouts_is_mapped_or_refused(source: str, target: str) ->
     np.testing.assert_allclose(joints.apply(point), 1.0 * np.tile([1, 2, 3], (4, len(other), 1)), rtol=1e-6)
 
 
+@pytest.mark.parametrize("source", layout_names())
+@pytest.mark.parametrize("target", layout_names())
+def test_a_mirror_image_is_mapped_to_the_mirror_image(source: str, target: str) -> None:
+    one, other = load_layout(source), load_layout(target)
+    if len(set(one.joints) & set(other.joints)) < LEAST_COMMON * len(other):
+        return
+    joints, x = map_joints(one, other), posed(source)
+    np.testing.assert_allclose(
+        joints.apply(x[:, :, list(one.mirror)]), joints.apply(x)[:, :, list(other.mirror)], rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("source", ["kinect25", "coco17", "openpose25", "openpose18", "halpe26", "mediapipe33"])
+@pytest.mark.parametrize("target", ["kinect25", "coco17", "openpose25", "openpose18", "halpe26", "mediapipe33"])
+def test_what_cameras_and_pose_estimators_see_is_mapped_both_ways(source: str, target: str) -> None:
+    """Limbs are the recorded ones; the trunk lies where it should; nothing of one side is made of the other."""
+    one, other = load_layout(source), load_layout(target)
+    x = posed(source)
+    mapped = map_joints(one, other).apply(x)
+    at = {name: x[:, :, one.index(name)] for name in one.joints}
+    found = {name: mapped[:, :, other.index(name)] for name in other.joints}
+    for side in ("left", "right"):
+        for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+            np.testing.assert_array_equal(found[f"{side}_{joint}"], at[f"{side}_{joint}"])
+    filled = map_joints(one, other).filled
+    for joint, names in filled.items():
+        side = joint.partition("_")[0]
+        if side in ("left", "right"):
+            assert not any(name.startswith({"left": "right", "right": "left"}[side]) for name in names), joint
+    if "hip_center" in other.joints and "hip_center" not in one.joints:
+        np.testing.assert_allclose(found["hip_center"], (at["left_hip"] + at["right_hip"]) / 2, rtol=1e-5, atol=1e-6)
+
+
+def test_hands_are_made_of_fingers_and_eyes_of_eyes() -> None:
+    to_kinect = map_joints(load_layout("mediapipe33"), load_layout("kinect25")).filled
+    assert to_kinect["left_hand"] == ("left_index", "left_pinky") and to_kinect["right_hand_tip"] == ("right_index",)
+    from_kinect = map_joints(load_layout("kinect25"), load_layout("mediapipe33")).filled
+    assert from_kinect["left_index"] == ("left_hand_tip",) and from_kinect["right_pinky"] == ("right_hand",)
+    from_coco = map_joints(load_layout("coco17"), load_layout("mediapipe33")).filled
+    assert from_coco["left_eye_inner"] == ("left_eye",) and from_coco["right_mouth"] == ("nose",)
+    assert map_joints(load_layout("kinect20"), load_layout("smpl24")).filled["left_collar"] == (
+        "shoulder_center",
+        "left_shoulder",
+    )
+
+
 def test_layouts_of_other_names_are_refused() -> None:
     layout = load_layout("kinect20")
     strange = replace(layout, name="strange", joints=tuple(f"j{i}" for i in range(20)))

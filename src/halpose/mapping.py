@@ -21,6 +21,20 @@ from halpose.skeleton import Layout
 LEAST_COMMON = 0.4
 """Share of a layout's joints that must be found by name; below it an encoder would look at something else."""
 
+# Of one side; names that begin with _ are of the same side.
+_SIDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "_collar": (("neck", "_shoulder"), ("shoulder_center", "_shoulder"), ("_shoulder",)),
+    "_hand": (("_index", "_pinky"), ("_wrist",)),
+    "_wrist": (("_hand",),),
+    "_hand_tip": (("_index",),),
+    "_index": (("_hand_tip",), ("_hand",)),
+    "_pinky": (("_hand",),),
+    "_foot": (("_ankle",),),
+    "_ankle": (("_foot",),),
+    "_eye_inner": (("_eye",),),
+    "_eye_outer": (("_eye",),),
+}
+
 STAND_INS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "hip_center": (("left_hip", "right_hip"),),
     "shoulder_center": (("left_shoulder", "right_shoulder"), ("neck",)),
@@ -29,22 +43,11 @@ STAND_INS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "chest": (("spine", "shoulder_center"), ("spine", "neck")),
     "head": (("left_ear", "right_ear"), ("nose",)),
     "nose": (("head",),),
-    "left_elbow": (("left_upper_arm_target", "left_forearm_target"),),
-    "right_elbow": (("right_upper_arm_target", "right_forearm_target"),),
-    "left_knee": (("left_thigh_target", "left_shin_target"),),
-    "right_knee": (("right_thigh_target", "right_shin_target"),),
-    "left_hand": (("left_wrist",),),
-    "right_hand": (("right_wrist",),),
-    "left_wrist": (("left_hand",),),
-    "right_wrist": (("right_hand",),),
-    "left_foot": (("left_ankle",),),
-    "right_foot": (("right_ankle",),),
-    "left_ankle": (("left_foot",),),
-    "right_ankle": (("right_foot",),),
-    "left_collar": (("left_clavicle",),),
-    "right_collar": (("right_clavicle",),),
-    "left_clavicle": (("left_collar",),),
-    "right_clavicle": (("right_collar",),),
+    **{
+        side + joint: tuple(tuple(f"{side}{name}" if name[0] == "_" else name for name in names) for names in found)
+        for side in ("left", "right")
+        for joint, found in _SIDED.items()
+    },
 }
 """Joint -> what stands for it: the middle of the first of these sets that is recorded whole."""
 
