@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from halpose.data.frame_file import FrameFile
 from halpose.data.store import Store, StoreWriter
 from halpose.data.store_files import write_header
 from halpose.skeleton import load_layout
@@ -95,22 +96,18 @@ class Report:
 
 
 def reading(store: Store, clips: np.ndarray, report: Report) -> None:
-    """Batches of 64 clips from disk: frame by frame through the map, and ahead of time by a thread."""
-    import torch
-
-    from halpose.data.stream import Stream
-
-    rng = np.random.default_rng(0)
+    """The frames of batches of 64 clips, two crops of each: through the map, and by stretches of the file."""
+    rng, file = np.random.default_rng(0), FrameFile(store)
     chosen = rng.choice(len(clips), (2 * BATCHES, 64), replace=False)
-    for batch in chosen[:BATCHES]:
-        for _ in range(2):  # two views, and two frames for each of theirs
-            crop = (store.clips.offsets[clips[batch]][:, None] + rng.integers(0, LENGTH, (64, 32))).flatten()
-            store.frames[crop], store.frames[np.minimum(crop + 1, len(store.frames) - 1)]
-    report(f"{BATCHES} batches through the map")
-    with Stream(store, clips, lambda step: torch.from_numpy(chosen[step]), BATCHES, 2 * BATCHES) as stream:
-        for _ in stream:
-            pass
-    report(f"{BATCHES} batches from the stream")
+    for number, batch in enumerate(chosen):
+        crops = store.clips.offsets[clips[batch]][:, None] + rng.integers(0, LENGTH, (64, 2 * 32))
+        rows = np.unique([crops, np.minimum(crops + 1, len(store.frames) - 1)])
+        if number < BATCHES:
+            store.frames[rows]
+        else:
+            file.read(rows)
+        if number + 1 in (BATCHES, 2 * BATCHES):
+            report(f"{BATCHES} batches {'through the map' if number < BATCHES else 'from the file'}")
 
 
 def measure(path: Path, steps: int) -> None:
@@ -119,6 +116,7 @@ def measure(path: Path, steps: int) -> None:
 
     from halpose.config import DataConfig
     from halpose.data.window import Window, resolve_data
+    from halpose.engine.seen import seen_lines, write_lines
     from halpose.engine.trainer import Trainer, fit_config
     from halpose.settings import load_recipe, override_text
 
@@ -140,15 +138,15 @@ def measure(path: Path, steps: int) -> None:
     report("settings")
     trainer = Trainer(store, config, path.with_name("run"), torch.device("cpu"))
     report("a trainer")
-    trainer.take_step()
-    report("the first step")
-    for _ in range(steps):
+    with trainer.batches.coming(0, 1 + steps):
         trainer.take_step()
-    report(f"{steps} more steps")
-    begun = time.perf_counter()
-    for step in range(5):
-        trainer.batch(step)
-    print(f"  of a step, choosing its clips: {(time.perf_counter() - begun) / 5:.3f} s")
+        report("the first step, and the epoch's order")
+        for _ in range(steps):
+            trainer.take_step()
+        report(f"{steps} more steps")
+    with tempfile.TemporaryDirectory(dir=path.parent) as run:
+        write_lines(Path(run), seen_lines(store, clips))
+    report("keep what was seen")
 
 
 def main() -> None:

@@ -30,7 +30,9 @@ class DataConfig:
     frames: int = 32
     """Frames T of every view (published: 64)."""
     resident_gigabytes: float = 4.0
-    """Clips that take more than this are not copied to the device; each batch reads its frames from the store's map."""
+    """Clips that take more than this are not copied to the device; each batch reads its frames from the store."""
+    prefetch: int = 2
+    """Batches that are read from the store ahead of time, by a thread; 0: each when it is needed."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ RANGES: Mapping[str, Range] = {
     "log_every": _COUNT,
     "data.frames": _COUNT,
     "data.resident_gigabytes": _NOT_NEGATIVE,
+    "data.prefetch": Range(0, _LARGEST),
     "views.crop": Range(0, 1, above=True),
     "views.least_frames": _COUNT,
     "views.shear": _NOT_NEGATIVE,

@@ -68,8 +68,8 @@ def drawn(launch: Launch, store: Path, config: Config) -> dict[str, list[float]]
         for step in range(2):
             trainer.step = step
             trainer._follow_step()
-            found["clips"] += ranks.own(trainer.batch(step)).tolist()
-            found["views"] += torch.rand(1, generator=trainer.view_generator).tolist()
+            found["clips"] += trainer.batches.take(step).clips.tolist()
+            found["views"] += torch.rand(1, generator=trainer.batches.generator).tolist()
             found["method"] += torch.rand(1, generator=trainer.method_generator).tolist()
         return found
 

@@ -129,9 +129,9 @@ def test_fork_shares_the_warm_up(store: Store, tmp_path: Path) -> None:
 
 def test_every_epoch_sees_every_clip_once(store: Store, tmp_path: Path) -> None:
     trainer = Trainer(store, replace(fit_config(store, SMALL)[0], batch_size=18), tmp_path / "run", torch.device("cpu"))
-    clips = len(trainer.window)
+    clips = len(trainer.batches.window)
     per_epoch = clips // 18
-    epochs = [torch.cat([trainer.batch(e * per_epoch + i) for i in range(per_epoch)]) for e in range(2)]
+    epochs = [torch.cat([trainer.batches.clips(e * per_epoch + i) for i in range(per_epoch)]) for e in range(2)]
     for epoch in epochs:
         assert len(epoch.unique()) == per_epoch * 18
     assert not torch.equal(epochs[0], epochs[1])

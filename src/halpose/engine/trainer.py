@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 import halpose
-from halpose.config import Config, ViewConfig
+from halpose.config import Config
 from halpose.data.store import Store
-from halpose.data.views import random_view
 from halpose.data.window import Window, resolve_data
 from halpose.engine.averaging import GradientMean
+from halpose.engine.batches import Batch, Batches
 from halpose.engine.checkpoint import (
     latest_step,
     load_checkpoint,
@@ -31,6 +31,7 @@ from halpose.engine.distributed import Launch, join, own_copy
 from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
+from halpose.engine.seeds import DROPOUT, METHOD, seed_of
 from halpose.engine.seen import seen_lines, write_lines
 from halpose.engine.stopping import Stop
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
@@ -40,8 +41,6 @@ from halpose.settings import override
 
 __all__ = ["Summary", "Trainer", "Watcher", "fit_config", "resolve_device", "train"]
 
-# Streams of random numbers that must not disturb each other: two methods see the same views under one seed.
-_VIEWS, _METHOD, _ORDER, _DROPOUT = 1, 2, 3, 4
 _TAMER = "try a lower optimizer.learning_rate, or optimizer.clip_norm=1"
 
 
@@ -190,14 +189,14 @@ class Trainer:
         clips = store.part(config.data.split, config.data.part)
         self.seen = partial(seen_lines, store, clips)
         self.former: Path | None = None  # the run that this one goes on from
-        self.window = Window.load(store, clips, config.data, device)
+        window = Window.load(store, clips, config.data, device)
         self.method = own_copy(fresh_method(config, self.shape), ranks, device)
+        self.batches = Batches(window, config, self.method.further_views(), ranks)
         named = self.method.query_parameters()
         self.names = [name for name, _ in named]
         self.averaging = GradientMean(named, ranks)
         self.optimizer = build_optimizer(config.optimizer, named)
-        self.view_generator = self._generator(_VIEWS)
-        self.method_generator = self._generator(_METHOD)
+        self.method_generator = torch.Generator(device).manual_seed(seed_of(config.seed, METHOD))
         self.step = 0
         self.stop = Stop(ranks)
 
@@ -212,7 +211,7 @@ class Trainer:
         begun, first = time.perf_counter(), self.step
         log, stopping = Log(config.batch_size, self.ranks), False
         try:
-            with self.stop.listening(), journal.writing(self.step, last):
+            with self.stop.listening(), journal.writing(self.step, last), self.batches.coming(self.step, last):
                 while self.step < last and not stopping:
                     self.stop.ask()
                     log.add(self.take_step())
@@ -247,31 +246,28 @@ class Trainer:
     def take_step(self) -> dict[str, Tensor]:
         """One batch: two views, forward, backward, optimizer, then the method's own state."""
         self._follow_step()
-        chosen = self.ranks.own(self.batch(self.step))
+        batch = self.batches.take(self.step)
         moment = self._moment()
-        query_view, key_view = self._view(chosen.repeat(2), self.config.views).chunk(2)
-        views = {"query": query_view, "key": key_view}
-        views |= {name: self._view(chosen, settings) for name, settings in self.method.further_views().items()}
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        output = self._differentiate(views, chosen, moment)
+        output = self._differentiate(batch, moment)
         if self.config.optimizer.clip_norm:
             parameters = [parameter for _, parameter in self.method.query_parameters()]
             torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip_norm)
         self.optimizer.step()
-        self.method.after_step(output, chosen, moment)
+        self.method.after_step(output, batch.clips, moment)
         self.step += 1
         return output.values
 
-    def _differentiate(self, views: dict[str, Tensor], chosen: Tensor, moment: Moment) -> Output:
+    def _differentiate(self, batch: Batch, moment: Moment) -> Output:
         """Forward and backward, in `optimizer.accumulate` parts whose mean is the loss."""
-        parts, size = self.config.optimizer.accumulate, len(chosen) // self.config.optimizer.accumulate
+        parts, size = self.config.optimizer.accumulate, len(batch.clips) // self.config.optimizer.accumulate
         outputs = []
         for part in range(parts):
             mine = slice(part * size, (part + 1) * size)
-            seen = {name: view[mine] for name, view in views.items()}
-            output: Output = self.method(seen, chosen[mine], moment)
+            views = {name: view[mine] for name, view in batch.views.items()}
+            output: Output = self.method(views, batch.clips[mine], moment)
             with self.averaging.held(part + 1 < parts):
                 torch.autograd.backward(output.loss / parts if parts > 1 else output.loss)
             outputs.append(output)
@@ -283,35 +279,20 @@ class Trainer:
         return Moment(self.step, self.config.steps, samples, self.method_generator, self.ranks)
 
     def _follow_step(self) -> None:
-        """With several ranks, draws follow from seed, rank and step; those of the method are alike on all ranks.
-
-        So no rank has a state that must be saved, and another number of them can go on.
-        """
+        """With several ranks, draws follow from seed and step, as those of views do; those of the method are alike."""
         if self.ranks.is_alone:
             return
         seed, rank = self.config.seed, self.ranks.rank
-        self.view_generator.manual_seed(_seed(seed, _VIEWS, rank, self.step))
-        self.method_generator.manual_seed(_seed(seed, _METHOD, self.step))
+        self.method_generator.manual_seed(seed_of(seed, METHOD, self.step))
         if self.config.encoder.dropout:  # torch's dropout draws from its global state and from nothing else
-            torch.manual_seed(_seed(seed, _DROPOUT, rank, self.step))
-
-    def _view(self, chosen: Tensor, settings: ViewConfig) -> Tensor:
-        return random_view(self.window, chosen, self.config.data.frames, settings, self.view_generator)
-
-    def batch(self, step: int) -> Tensor:
-        """Clips of a step, of all ranks: every epoch is a permutation that depends on seed and epoch alone."""
-        size, clips = self.config.batch_size, len(self.window)
-        epoch, position = divmod(step, clips // size)
-        generator = torch.Generator().manual_seed(_seed(self.config.seed, _ORDER, epoch))
-        order = torch.randperm(clips, generator=generator)
-        return order[position * size : (position + 1) * size].to(self.device)
+            torch.manual_seed(seed_of(seed, DROPOUT, rank, self.step))
 
     def save(self) -> None:
         """Write a checkpoint of this moment; all that a rank has is what the first one has."""
         if not self.ranks.is_first:
             return
         training = pack_optimizer(self.optimizer, self.names)
-        training["generator/views"] = self.view_generator.get_state()
+        training["generator/views"] = self.batches.generator.get_state()
         training["generator/method"] = self.method_generator.get_state()
         save_checkpoint(
             self.out,
@@ -328,7 +309,7 @@ class Trainer:
         load_weights(self.method, checkpoint.weights, checkpoint.path, ignore)
         unpack_optimizer(self.optimizer, self.names, checkpoint.training)
         if checkpoint.about.get("device") == self.device.type:
-            self.view_generator.set_state(checkpoint.training["generator/views"])
+            self.batches.generator.set_state(checkpoint.training["generator/views"])
             self.method_generator.set_state(checkpoint.training["generator/method"])
         self.former = run
         self.step = checkpoint.step
@@ -352,9 +333,6 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return learning_rate(self.config.optimizer, step, self.config.steps, self.config.batch_size)
-
-    def _generator(self, purpose: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(_seed(self.config.seed, purpose))
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -384,14 +362,3 @@ class Trainer:
     def kept(self) -> str:
         """What is left if training cannot go on."""
         return _kept(self.out)
-
-
-def _seed(*parts: int) -> int:
-    """One seed from several numbers, far from those of their neighbours (splitmix64)."""
-    state = 0
-    for part in parts:
-        state = (state + part + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state >> 1
