@@ -7,12 +7,13 @@ from them: which joints mirror each other, where the trunk is, which belong to a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
 from halpose.errors import DataError
 from halpose.joint_names import common_names, side_and_word
-from halpose.skeleton import Layout
+from halpose.skeleton import Layout, layout_names, load_layout
 
 _ARM = ("clavicle", "collar", "shoulder", "elbow", "forearm", "wrist", "hand", "hand_tip", "thumb", "fingers")
 _LEG = ("hip", "knee", "ankle", "foot", "toes", "heel", "big_toe", "small_toe")
@@ -42,6 +43,14 @@ _HANGS_FROM: Mapping[str, str] = {
     "eye": "nose",
     "ear": "eye",
 }
+# Joints that halpose has no name for, by a word in theirs: what they hang from where the file does not say.
+_BY_WORD = (
+    (re.compile("finger|thumb|index|pinky|middle|ring|palm|wrist|hand"), ("wrist", "forearm", "elbow")),
+    (re.compile("elbow|arm"), ("elbow", "shoulder")),
+    (re.compile("toe|heel|foot|ankle|ball"), ("ankle", "knee")),
+    (re.compile("knee|shin|calf|leg|thigh"), ("knee", "hip")),
+    (re.compile("head|eye|ear|brow|jaw|mouth|chin"), ("head", "neck")),
+)
 _ROOTS = ("hip_center", "lower_spine", "spine", "chest", "shoulder_center", "neck", "nose", "head")
 _UPPER = ("shoulder_center", "neck", "chest", "head", "spine")
 
@@ -67,7 +76,7 @@ def layout_of(joints: tuple[str, ...], parents: tuple[int, ...] | None = None, k
     common = common_names(joints)
     at = {name: index for index, name in enumerate(common)}
     if parents is None:
-        parents = _parents(common, at)
+        parents = _parents(joints, common, at)
     root = at.get("hip_center", next(index for index, parent in enumerate(parents) if index == parent))
     digest = hashlib.sha256(repr((joints, parents)).encode()).hexdigest()[:6]
     pairs = ((at.get(f"right_{joint}"), at.get(f"left_{joint}")) for joint in ("shoulder", "hip"))
@@ -89,11 +98,21 @@ def _split(common: str) -> tuple[str, str]:
     return (side, rest) if side in ("left", "right") else ("", common)
 
 
-def _parents(common: tuple[str, ...], at: Mapping[str, int]) -> tuple[int, ...]:
+def _by_word(joint: str, at: Mapping[str, int], root: int) -> int:
+    side, word = side_and_word(joint)
+    near = next((places for known, places in _BY_WORD if known.search(word)), ())
+    found = (at.get(f"{side}_{place}" if side else place) for place in near)
+    return next((place for place in found if place is not None and place != at.get(joint)), root)
+
+
+def _parents(joints: tuple[str, ...], common: tuple[str, ...], at: Mapping[str, int]) -> tuple[int, ...]:
     root = next((at[joint] for joint in _ROOTS if joint in at), 0)
     parents = []
-    for name in common:
+    for joint, name in zip(joints, common, strict=True):
         side, word = _split(name)
+        if name == joint and word not in _HANGS_FROM:
+            parents.append(root if at[name] == root else _by_word(joint, at, root))
+            continue
         while (word := _HANGS_FROM.get(word, "")) and f"{side}_{word}" not in at and word not in at:
             pass
         parent = at.get(f"{side}_{word}", at.get(word, root)) if word else root
@@ -131,3 +150,26 @@ def _parts(common: tuple[str, ...], parents: tuple[int, ...]) -> dict[str, tuple
             ancestor = parents[ancestor]
         parts.setdefault(part or "trunk", []).append(joint)
     return {part: tuple(members) for part, members in sorted(parts.items())} if len(parts) > 1 else {}
+
+
+def named_layout(joints: tuple[str, ...], kind: str) -> tuple[str | Layout, list[int]]:
+    """The layout of joints that are named but not tied: one that comes with halpose, or the file's own.
+
+    Args:
+        joints: names in the order of the arrays.
+        kind: the format, with which the name of a layout of its own starts.
+
+    Returns:
+        The name of the layout that has exactly these joints, whatever they are called, or a layout made from them;
+        and where in the file each joint of the layout stands.
+
+    Raises:
+        DataError: as for `layout_of`.
+    """
+    own = layout_of(joints, None, kind)
+    common = common_names(joints)
+    for name in layout_names():
+        known = load_layout(name).joints
+        if len(known) == len(common) and set(known) == set(common):
+            return name, [common.index(joint) for joint in known]
+    return own, list(range(len(joints)))

@@ -25,6 +25,7 @@ from halpose.io import (
     blazepose,
     bvh,
     coco,
+    joint_csv,
     keraal,
     mmpose,
     msr,
@@ -61,6 +62,7 @@ FORMATS: dict[str, Format] = {
     "keraal": keraal.FORMAT,
     "bvh": bvh.FORMAT,
     "amc": amc.FORMAT,
+    "csv": joint_csv.FORMAT,
     "kinect-txt": posed_text.KINECT,
     "vicon-txt": posed_text.VICON,
 }
