@@ -12,6 +12,7 @@ import test_agcn
 import test_alphapose
 import test_amc
 import test_archive
+import test_arrays
 import test_blazepose
 import test_bvh
 import test_coco
@@ -55,6 +56,7 @@ def make_all(root: Path) -> dict[str, Path]:
         "keraal": test_keraal.make_file(root / "keraal.json"),
         "bvh": test_bvh.make_file(root / "a.bvh"),
         "amc": test_amc.make_file(root / "02_03.amc"),
+        "arrays": test_arrays.make_file(root / "mine.npz"),
         "csv": test_joint_csv.make_file(root / "joints.csv"),
         "kinect-txt": test_posed_text.make_file(root / "kinect.txt"),
         "vicon-txt": test_posed_text.make_file(root / "vicon.txt", 17),
