@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from halpose.report.animation import gallery
 from halpose.report.confusion import confusion_views
 from halpose.report.curves import curve_grid
+from halpose.report.document import Section
 from halpose.report.embedding import legend, scatter
-from halpose.report.markup import Markup, element, join
+from halpose.report.markup import element, join
 from halpose.report.score_table import score_table, settings_table
 
 if TYPE_CHECKING:
     from halpose.report.page import Page
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page: its anchor, heading, a sentence on how to read it, and its content."""
-
-    key: str
-    title: str
-    intro: str
-    body: Markup
-
-    def render(self) -> Markup:
-        """The section as markup."""
-        return element(
-            "section",
-            {"id": self.key, "aria-labelledby": f"{self.key}-title"},
-            element("h2", {"id": f"{self.key}-title"}, self.title),
-            element("p", {"class": "intro"}, self.intro) if self.intro else None,
-            self.body,
-        )
 
 
 def _scores(page: Page) -> Section | None:
