@@ -21,11 +21,6 @@ Build = Callable[..., Store]
 
 
 @pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
-
-
-@pytest.fixture
 def long_store(store: Store, tmp_path: Path) -> Build:
     """A function that makes a store of one clip of 20 000 frames, of any type."""
 

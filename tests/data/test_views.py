@@ -12,7 +12,8 @@ import torch
 from halpose.config import DataConfig, ViewConfig
 from halpose.data import views
 from halpose.data.store import Store
-from halpose.data.window import MappedWindow, Transforms, Window, batch_axes
+from halpose.data.transforms import Transforms
+from halpose.data.window import MappedWindow, Window, batch_axes
 from halpose.errors import DataError
 from halpose.skeleton import load_layout
 

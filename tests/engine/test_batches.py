@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from halpose.config import Config, ContrastConfig, DataConfig, EncoderConfig, HalpConfig, ViewConfig
+from halpose.config import Config, ViewConfig
 from halpose.data.store import Store, StoreError
 from halpose.data.window import MappedWindow, Window
 from halpose.engine.batches import Batches
@@ -20,26 +20,12 @@ from halpose.engine.checkpoint import load_checkpoint
 from halpose.engine.seeds import seed_of
 from halpose.engine.trainer import Trainer, fit_config, train
 from halpose.parts.ranks import ALONE, Ranks
+from small import SMALL
 
-SMALL = Config(
-    method="moco",
-    steps=12,
-    batch_size=16,
-    checkpoint_every=4,
-    log_every=4,
-    data=DataConfig(frames=16),
-    views=ViewConfig(crop=(0.5, 1.0), least_frames=8),
-    encoder=EncoderConfig(width=16, layers=1, segments=4, heads=2),
-    contrast=ContrastConfig(embedding=16, queue=64),
-    halp=HalpConfig(start=0.25, newest=32, prototypes=6),
-)
+VIEWS = ViewConfig(crop=(0.5, 1.0), least_frames=8)
+CONFIG = replace(SMALL, method="moco", steps=12, checkpoint_every=4, log_every=4, views=VIEWS)
 # Where the clips are: in memory; on disk, read when needed; on disk, read ahead by one batch, and by several.
 PLACES = {"resident": (4.0, 2), "mapped": (0.0, 0), "one ahead": (0.0, 1), "ahead": (0.0, 3)}
-
-
-@pytest.fixture
-def store(toy_store: Path) -> Store:
-    return Store.open(toy_store)
 
 
 def placed(config: Config, place: str) -> Config:
@@ -65,7 +51,7 @@ def batches(store: Store, config: Config, place: str, ranks: Ranks = ALONE, devi
 def test_training_is_the_same_wherever_the_clips_are(
     store: Store, tmp_path: Path, method: str, published: bool
 ) -> None:
-    config = replace(SMALL, method=method, views=replace(SMALL.views, published=published))
+    config = replace(CONFIG, method=method, views=replace(CONFIG.views, published=published))
     for place in PLACES:
         train(store, placed(config, place), tmp_path / place, device="cpu")
     expected = final_state(tmp_path / "resident")
@@ -79,8 +65,8 @@ def test_training_is_the_same_wherever_the_clips_are(
 def test_a_resumed_run_equals_one_never_stopped_though_more_was_read(
     store: Store, tmp_path: Path, stops: tuple[int | None, ...]
 ) -> None:
-    train(store, placed(SMALL, "resident"), tmp_path / "whole", device="cpu")
-    original, config = Trainer.take_step, placed(SMALL, "ahead")
+    train(store, placed(CONFIG, "resident"), tmp_path / "whole", device="cpu")
+    original, config = Trainer.take_step, placed(CONFIG, "ahead")
 
     def late(self: Trainer) -> dict[str, Tensor]:
         time.sleep(0.02)  # the thread reads what follows meanwhile
@@ -95,8 +81,8 @@ def test_a_resumed_run_equals_one_never_stopped_though_more_was_read(
 
 
 def test_batches_are_taken_with_and_without_a_thread_in_turn(store: Store) -> None:
-    expected = batches(store, SMALL, "resident")
-    found = batches(store, SMALL, "ahead")
+    expected = batches(store, CONFIG, "resident")
+    found = batches(store, CONFIG, "ahead")
     ours = [expected.take(step) for step in range(12)]
     theirs = [found.take(0)]
     with found.coming(1, 9):
@@ -113,8 +99,8 @@ def test_batches_are_taken_with_and_without_a_thread_in_turn(store: Store) -> No
 
 def test_ranks_read_their_share_ahead(store: Store) -> None:
     for rank in range(2):
-        expected = batches(store, SMALL, "resident", Ranks(rank, 2))
-        found = batches(store, SMALL, "ahead", Ranks(rank, 2))
+        expected = batches(store, CONFIG, "resident", Ranks(rank, 2))
+        found = batches(store, CONFIG, "ahead", Ranks(rank, 2))
         with found.coming(3, 6):
             for step in range(3, 6):
                 ours, theirs = expected.take(step), found.take(step)
@@ -123,7 +109,7 @@ def test_ranks_read_their_share_ahead(store: Store) -> None:
 
 
 def test_an_epochs_order_is_drawn_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = batches(store, replace(SMALL, seed=5), "resident")
+    made = batches(store, replace(CONFIG, seed=5), "resident")
     clips = len(made.window)
     drawn: list[int] = []
     original = torch.randperm
@@ -140,7 +126,7 @@ def test_an_epochs_order_is_drawn_once(store: Store, monkeypatch: pytest.MonkeyP
 def test_resident_windows_start_no_thread_and_none_is_left(store: Store, tmp_path: Path) -> None:
     before = threading.active_count()
     for place, threads in (("resident", 0), ("mapped", 0), ("ahead", 1)):
-        made = batches(store, SMALL, place)
+        made = batches(store, CONFIG, place)
         with made.coming(0, 12):
             assert threading.active_count() == before + threads
             made.take(0)
@@ -159,7 +145,7 @@ def test_what_goes_wrong_in_the_thread_ends_the_training_with_its_message(store:
             window._read = gone
             return super().take_step()
 
-    config = fit_config(store, replace(placed(SMALL, "ahead"), checkpoint_every=2))[0]
+    config = fit_config(store, replace(placed(CONFIG, "ahead"), checkpoint_every=2))[0]
     trainer = Gone(store, config, tmp_path / "run", torch.device("cpu"))
     with pytest.raises(StoreError, match="cannot be read"):
         trainer.fit()
@@ -169,8 +155,8 @@ def test_what_goes_wrong_in_the_thread_ends_the_training_with_its_message(store:
 @pytest.mark.gpu
 def test_views_are_the_same_on_a_gpu(store: Store) -> None:
     for place in ("mapped", "ahead"):
-        found = batches(store, SMALL, place, device="cuda")
-        expected = batches(store, SMALL, "resident", device="cuda")
+        found = batches(store, CONFIG, place, device="cuda")
+        expected = batches(store, CONFIG, "resident", device="cuda")
         with found.coming(0, 12):
             for step in range(12):
                 ours, theirs = expected.take(step), found.take(step)

@@ -8,7 +8,7 @@ and each batch reads the frames it needs and no others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from halpose.config import DataConfig
 from halpose.data.crop import crop
 from halpose.data.frame_file import frame_reader
 from halpose.data.store import Store
+from halpose.data.transforms import Transforms
 from halpose.errors import DataError
 from halpose.skeleton import Layout
 
@@ -38,53 +39,6 @@ def resolve_data(store: Store, data: DataConfig) -> DataConfig:
     if not split and store.splits:
         split = str(store.meta["provenance"].get("default_split") or store.splits[0])
     return replace(data, split=split, part=data.part if split else "all", **chosen)
-
-
-@dataclass(frozen=True)
-class Transforms:
-    """How the clips of a window are normalised: x' = L (x - c).
-
-    Attributes:
-        linear: (N, C, C) alignment and scale.
-        origin: (N, C) what is subtracted from every frame of a clip.
-        centre_joint: the joint that is subtracted frame by frame instead, or -1.
-        up: which coordinate points up afterwards: 1 (y), or 2 (z) where the published alignment turned the spine there.
-    """
-
-    linear: Float[np.ndarray, "n c c"]
-    origin: Float[np.ndarray, "n c"]
-    centre_joint: int
-    up: int
-
-    @classmethod
-    def of(cls, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> Transforms:
-        """The transforms that resolved settings ask for."""
-        table = store.clips
-        channels = store.frames.shape[-1]
-        rotation = {
-            "torso": table.torso_rotation,
-            "first": table.first_rotation,
-            "none": np.broadcast_to(np.eye(3, dtype=np.float32), (len(store), 3, 3)),
-        }[data.align][clips][:, :channels, :channels]
-        scale = np.ones(len(clips), np.float32)
-        if data.scale == "rms":
-            scale = (table.scale_frame if data.centre == "frame" else table.scale_first)[clips]
-        origin = table.origin[clips][:, :channels]
-        return cls(
-            linear=(rotation / np.maximum(scale, 1e-6)[:, None, None]).astype(np.float32),
-            origin=(origin if data.centre == "first" else np.zeros_like(origin)).astype(np.float32),
-            centre_joint=store.layout.centre if data.centre == "frame" else -1,
-            up=2 if data.align == "first" and channels == 3 else 1,
-        )
-
-    def apply(self, frames: Float[np.ndarray, "f m v c"], clip: Int[np.ndarray, " f"]) -> Float[np.ndarray, "f c m v"]:
-        """Normalise frames, each of the clip whose number is given beside it."""
-        centre = self.origin[clip][:, None, None]
-        if self.centre_joint >= 0:
-            centre = _centres(frames, self.centre_joint)
-        planes = (frames - centre).transpose(0, 3, 1, 2).reshape(len(frames), frames.shape[3], -1)
-        moved: np.ndarray = self.linear[clip] @ planes
-        return moved.reshape(len(frames), frames.shape[3], *frames.shape[1:3])
 
 
 class Window:
@@ -146,9 +100,9 @@ class Window:
         ends = np.cumsum(lengths)
         for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
             begin = store.clips.offsets[clips[number]]
-            frames = np.asarray(store.frames[begin : begin + length], dtype=np.float32)
-            planes = transforms.apply(frames, np.full(length, number)).swapaxes(0, 1)
-            table[channels * (end - length) : channels * end] = planes.reshape(channels * length, -1)
+            frames = np.array(store.frames[begin : begin + length], np.float32, order="C")
+            planes = table[channels * (end - length) : channels * end].reshape(channels, length, -1)
+            transforms.apply(frames, np.full(length, number), planes)
         shape = (channels, people, joints)
         return cls(torch.from_numpy(table).to(device), shape, lengths, store.layout, transforms.up, clips)
 
@@ -261,11 +215,10 @@ class MappedWindow(Window):
             clips: whose they are, as numbers in the store.
             owner: of each frame, which of these.
         """
-        frames = self._read(rows).astype(np.float32, copy=False)
-        planes = Transforms.of(self.store, clips, self.data).apply(frames, owner)
         channels, people, joints = self.shape
         table = torch.empty(channels * len(rows), people * joints, pin_memory=self.device.type == "cuda")
-        table.numpy().reshape(channels, len(rows), people, joints)[:] = planes.swapaxes(0, 1)
+        frames = np.ascontiguousarray(self._read(rows), np.float32)
+        Transforms.of(self.store, clips, self.data).apply(frames, owner, table.view(channels, len(rows), -1).numpy())
         return Window(self._moved(table), self.shape, np.array([len(rows)]), self.layout, self.up)
 
     def _moved(self, x: Tensor) -> Tensor:
@@ -276,16 +229,3 @@ class MappedWindow(Window):
 def batch_axes(x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b m t v c"]:
     """The usual axes of a batch, as a view of the same memory."""
     return x.permute(0, 3, 2, 4, 1)
-
-
-def _centres(frames: Float[np.ndarray, "f m v c"], joint: int) -> Float[np.ndarray, "f 1 1 c"]:
-    """The main actor's centre joint in every frame; where it was not seen, the mean of the joints that were."""
-    centre = frames[:, :1, joint : joint + 1]
-    unseen = np.isnan(centre).any(axis=(1, 2, 3))
-    if unseen.any():
-        seen = frames[unseen, :1]
-        present = ~np.isnan(seen)
-        mean = np.where(present, seen, 0).sum(2, keepdims=True) / np.maximum(present.sum(2, keepdims=True), 1)
-        centre = centre.copy()
-        centre[unseen] = mean
-    return centre
