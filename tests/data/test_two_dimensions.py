@@ -13,12 +13,15 @@ import torch
 from halpose import io
 from halpose.config import DataConfig, ViewConfig
 from halpose.data.normalise import CleanClip, clean, normalise
+from halpose.data.prepare import prepare
+from halpose.data.spec import DatasetSpec, FileForm
 from halpose.data.store import Store, StoreWriter
 from halpose.data.views import evaluation_view, random_view
 from halpose.data.window import Window
 from halpose.encoders import ENCODERS
 from halpose.engine.run import Run
 from halpose.engine.trainer import train
+from halpose.errors import DataError
 from halpose.evaluate.run import evaluate_run
 from halpose.mapping import map_joints
 from halpose.skeleton import Sequence, load_layout
@@ -84,6 +87,47 @@ def test_gaps_are_filled_within_a_pixel_or_two(clips: list[CleanClip], toy_store
         if clip.people == 1:
             errors.append(np.abs(clip.positions[0, :, 5:] - truth[0]).mean())
     assert len(errors) > 90 and max(errors) < 6 and np.median(errors) < 2
+
+
+def test_what_is_not_sure_enough_is_filled_from_what_is(toy_store: Path, tmp_path: Path) -> None:
+    """Wild guesses of low confidence do not reach the clean clip; without confidence, or believing all, they do."""
+    (flat,) = io.read(photograph(Store.open(toy_store).clip(0), tmp_path / "a.json", 0))
+    assert flat.confidence is not None
+    wild = replace(flat, positions=flat.positions.copy(), confidence=flat.confidence.copy())
+    rng = np.random.default_rng(0)
+    guessed = (rng.random(flat.confidence.shape) < 0.2) & (flat.confidence > 0)
+    wild.positions[guessed] += 300
+    wild.confidence[guessed] = 0.2  # type: ignore[index]
+    believed, doubted = clean(wild, 1), clean(wild, 1, least_confidence=0.25)
+    truth, body = clean(flat, 1).positions, slice(5, None)
+    assert (
+        np.abs(doubted.positions - truth)[:, :, body].max() < 40 < np.abs(believed.positions - truth)[:, :, body].max()
+    )
+    assert doubted.repairs["joints_unsure"] == guessed.sum() and "joints_unsure" not in believed.repairs
+    np.testing.assert_array_equal(
+        clean(replace(wild, confidence=None), 1, least_confidence=0.25).positions, believed.positions
+    )
+    lost = replace(wild, confidence=np.full_like(wild.confidence, np.nan))
+    with pytest.raises(DataError, match="no body in any frame"):
+        clean(lost, 1, least_confidence=0.25)
+    with pytest.raises(DataError, match=r"confidence of shape \(1,\), but there are"):
+        clean(replace(wild, confidence=np.ones(1)), 1, least_confidence=0.25)
+
+
+def test_pose_estimators_files_are_prepared(toy_store: Path, tmp_path: Path) -> None:
+    """In two dimensions, by a `DatasetSpec`; joints below its least confidence are missing."""
+    for number in range(3):
+        photograph(Store.open(toy_store).clip(number), tmp_path / f"clip{number}.json", number)
+    form = FileForm("alphapose", r"[^/]*\.json", "clip0.json")
+    about = {"licence": "none", "source": "here", "citation": "none", "splits": {}, "default_split": ""}
+    spec = DatasetSpec("mine", "mine", (), "coco17", 1, (form,), channels=2, least_confidence=0.4, **about)  # type: ignore[arg-type]
+    prepare(spec, tmp_path, tmp_path / "store", workers=1)
+    store = Store.open(tmp_path / "store")
+    assert len(store) == 3 and store.meta["provenance"]["least_confidence"] == 0.4
+    for number in range(3):
+        (flat,) = io.read(tmp_path / f"clip{number}.json")
+        np.testing.assert_array_equal(store.clip(number).positions, clean(flat, 1, least_confidence=0.4).positions)
+    assert store.meta["repairs"]["joints_unsure"] > 0
 
 
 def test_store_gives_back_what_was_cleaned(clips: list[CleanClip], store: Store) -> None:

@@ -36,6 +36,7 @@ class Settings:
         format: name in `halpose.io.FORMATS`.
         layout, people, channels, classes: shape of a clip, and how many classes there are.
         largest: the greatest coordinate that the store can hold.
+        least_confidence: joints that the source is less sure of are missing.
         pruned: clip names that are left out, and the reason.
         listed: clip names that a list of missing skeletons holds.
     """
@@ -47,6 +48,7 @@ class Settings:
     channels: int
     classes: int
     largest: float
+    least_confidence: float = 0.0
     pruned: dict[str, str] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
 
@@ -137,7 +139,7 @@ def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared |
     if not np.isfinite(sequence.positions).all(axis=-1).any():
         return SetAside(file, "no body", "nobody in any frame: the skeleton is missing", name)
     try:
-        clip = clean(sequence, people=settings.people)
+        clip = clean(sequence, people=settings.people, least_confidence=settings.least_confidence)
     except DataError as error:
         return SetAside(file, "damaged", str(error).removeprefix(f"{name}: "), name)
     except Exception as error:  # as with readers

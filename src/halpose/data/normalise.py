@@ -71,11 +71,11 @@ class CleanClip:
 LARGEST = 1e6
 
 
-def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> CleanClip:
+def clean(sequence: Sequence, people: int, layout: Layout | None = None, least_confidence: float = 0.0) -> CleanClip:
     """Mend a recording and work out the transforms that may be applied to it.
 
-    - A joint with an infinite or absurd coordinate is missing; a joint with any coordinate missing is
-      missing.
+    - A joint with an infinite or absurd coordinate is missing, and so is one that the source is less sure of
+      than `least_confidence`; a joint with any coordinate missing is missing.
     - People are followed (`halpose.data.people`): swapped and split numbers are put right, ghosts dropped,
       the `people` who move most are kept, the main actor first.
     - Frames before anybody is seen and after everybody has left are cut off.
@@ -87,14 +87,16 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> Clea
         sequence: any recording; it is not changed.
         people: rows of the result; absent people are NaN.
         layout: joint layout, when it is neither one that comes with halpose nor the sequence's own.
+        least_confidence: joints below it are missing; 0 believes all. Of no effect on a recording without confidence.
 
     Returns:
-        The clean clip. `repairs` counts `infinite` joints, `joints_filled` in frames that show the person,
+        The clean clip. `repairs` counts `infinite` and `joints_unsure`, `joints_filled` in frames that show the person,
         `frames_filled` of a person, `joints_missing` throughout, `frames_trimmed`, `people_swapped`,
         `people_merged`, `ghosts_dropped` and `people_dropped`, where there were any.
 
     Raises:
-        DataError: nobody is seen in any frame, or the joints are not those of the layout.
+        DataError: nobody is seen in any frame, the joints are not those of the layout, or the confidence is not one
+            number for each joint.
     """
     layout = layout or sequence.skeleton
     _, frames, joints, channels = sequence.positions.shape
@@ -104,7 +106,7 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None) -> Clea
             "the recording was made with"
         )
     repairs: Counter[str] = Counter()
-    rows = follow(_without_absurd(sequence.positions, repairs), people, repairs)
+    rows = follow(_believed(sequence, least_confidence, repairs), people, repairs)
     if not len(rows):
         raise DataError(f"{sequence.name}: no body in any frame ({frames} frames); set the file aside")
     present = seen(rows)
@@ -157,6 +159,22 @@ def normalise(
     if scale == "rms":
         x = x / (clip.scale_frame if centre == "frame" else clip.scale_first)
     return x
+
+
+def _believed(sequence: Sequence, least_confidence: float, repairs: Counter[str]) -> Float[np.ndarray, "m t v c"]:
+    """Positions that are possible and sure enough; each joint is whole or NaN."""
+    positions = _without_absurd(sequence.positions, repairs)
+    if sequence.confidence is None or not least_confidence:
+        return positions
+    if sequence.confidence.shape != positions.shape[:3]:
+        raise DataError(
+            f"{sequence.name}: confidence of shape {sequence.confidence.shape}, but there are (people, frames, joints) "
+            f"{positions.shape[:3]}"
+        )
+    unsure = ~(sequence.confidence >= least_confidence)
+    repairs["joints_unsure"] += int((unsure & np.isfinite(positions[..., 0])).sum())
+    positions[unsure] = np.nan
+    return positions
 
 
 def _without_absurd(positions: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Float[np.ndarray, "m t v c"]:

@@ -85,6 +85,7 @@ def prepare(
         channels=spec.channels,
         classes=len(spec.classes),
         largest=float(np.finfo(dtype).max),
+        least_confidence=spec.least_confidence,
         pruned=dict.fromkeys(sorted(spec.prune), spec.prune_why),
         listed=listed,
     )
@@ -197,6 +198,7 @@ def _provenance(spec: DatasetSpec, found: Source) -> dict[str, Any]:
         "default_split": spec.default_split,
         "validation": {name: rule.why for name, rule in spec.splits.items()},
         "normalisation": dict(spec.normalisation),
+        **({"least_confidence": spec.least_confidence} if spec.least_confidence else {}),
     }
 
 

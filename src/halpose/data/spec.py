@@ -56,6 +56,7 @@ class DatasetSpec:
         missing_list: the published list of clips without a usable skeleton; its path may be given to prepare.
         normalisation: the transforms that suit the set: keys centre, align, scale.
         channels: coordinates per joint.
+        least_confidence: joints that a pose estimator is less sure of are missing; 0 believes all.
         family: data sets of one family share people and clips: the same subject number or clip name means the same.
         notes: anything a user should know, one sentence each.
     """
@@ -79,5 +80,6 @@ class DatasetSpec:
     missing_list: str = ""
     normalisation: Mapping[str, str] = field(default_factory=lambda: dict(ALIGNED))
     channels: int = 3
+    least_confidence: float = 0.0
     family: str = ""
     notes: tuple[str, ...] = ()
