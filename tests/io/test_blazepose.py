@@ -102,6 +102,16 @@ def test_pixels_where_the_size_of_the_image_is_known(tmp_path: Path) -> None:
     assert clip.extra == {"img_shape": (480, 640)}
 
 
+def test_when_each_frame_was_tells_the_rate(tmp_path: Path) -> None:
+    frames: list[Any] = [{"landmarks": points(people[0])} for people in landmarks(4)]
+    rates = {(0, 40, 80, 120): 25, (0, 0, 0, 0): 0, (None, 40, 80, 120): 0, ("a", 1, 2, 3): 0, (90, 60, 30, 0): 0}
+    for times, rate in (*rates.items(), ((0, 1e9, 2e9, 3e9), 0)):
+        for frame, time in zip(frames, times, strict=True):
+            frame["timestamp_ms"] = time
+        (clip,) = io.read(make_file(tmp_path / "a.json", frames))
+        assert clip.fps == rate
+
+
 def test_several_people_are_followed(tmp_path: Path) -> None:
     made = landmarks(6, 2)
     order = np.random.default_rng(0).integers(0, 2, 6)

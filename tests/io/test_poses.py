@@ -62,7 +62,15 @@ def test_numbers_that_are_names_give_the_order_only() -> None:
     assert clip.positions[0, :, 0, 0].tolist() == [2, 3, 1]
 
 
-def test_tracks_that_name_two_people_of_one_frame_alike_are_no_tracks() -> None:
+def test_a_name_that_two_people_of_one_frame_bear_is_the_first_ones() -> None:
+    positions = 100.0 * np.arange(1, 5)[:, None, None] + np.arange(17)[:, None] * np.ones((4, 17, 2))
+    clip = whole(found_of([0, 0, 1, 1], ["a", "b", "b", "b"]), positions)
+    assert clip.people == ("a", "b", "b (2)")
+    expected = [[100, np.nan], [200, 300], [np.nan, 400]]
+    np.testing.assert_array_equal(clip.positions[:, :, 0, 0], expected)
+
+
+def test_a_file_that_calls_everybody_the_same_does_not_follow_them() -> None:
     positions = np.stack([np.full((17, 2), x) + np.arange(17)[:, None] for x in (1.0, 300, 2, 301)])
     clip = whole(found_of([0, 0, 1, 1], ["1", "1", "1", "1"]), positions)
     assert clip.people == ("1", "2")

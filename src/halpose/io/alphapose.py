@@ -2,9 +2,8 @@
 
 `{"image_id": "12.jpg", "category_id": 1, "keypoints": [x, y, confidence, ...], "score": ..., "idx": 1}`: 17 joints
 (COCO), 26 (Halpe), or 133 and 136 (whole bodies), of which the first 17 and 26 are kept. `idx` is who it is, where
-people were tracked; where two people of one frame have the same, nobody was, and they are followed here. A confidence
-above 1, as its heat maps have, is 1. Pixels with y down, turned to y up. What it writes with `--format open` is read
-as OpenPose's.
+people were tracked; where everybody has the same, nobody was, and they are followed here. A confidence above 1, as its
+heat maps have, is 1. Pixels with y down, turned to y up. What it writes with `--format open` is read as OpenPose's.
 """
 
 from __future__ import annotations

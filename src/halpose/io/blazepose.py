@@ -8,7 +8,7 @@ its confidence.
 
 World landmarks are metres around the middle of the hips. Others are shares of the image's width and height, and pixels
 here where the file says `width` and `height`; z is of the scale of x. y points down and z away from the camera: both
-are turned, so that y points up and left stays left.
+are turned, so that y points up and left stays left. `fps`, or `timestamp_ms` in each frame, tells the rate.
 """
 
 from __future__ import annotations
@@ -20,13 +20,20 @@ from typing import Any
 import numpy as np
 
 from halpose.io.base import Format, refused
-from halpose.io.json_file import read_beginning, read_json, to_whole
+from halpose.io.json_file import read_beginning, read_json, to_numbers, to_whole
 from halpose.io.poses import Found, assemble, image_size
 from halpose.skeleton import Sequence
 
 LAYOUT, JOINTS = "mediapipe33", 33
 _FRAMES = ("frames", "results", "data")
-_WORLD = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks", "keypoints3D")
+_WORLD = (
+    "pose_world_landmarks",
+    "poseWorldLandmarks",
+    "world_landmarks",
+    "worldLandmarks",
+    "keypoints3D",
+    "keypoints_3d",
+)
 _IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark", "keypoints")
 _NUMBER = ("frame", "frame_id", "frame_index", "frame_number")
 _REMEDY = "expected a list of frames with 33 landmarks of x, y, z and visibility"
@@ -61,7 +68,7 @@ def read(path: Path) -> Iterator[Sequence]:
         height, width = size["img_shape"]
         positions *= (width, height, width)[:channels]
     confidence = None if np.isnan(values[..., 3]).all() else values[..., 3]
-    yield assemble(path, path.stem, LAYOUT, found, positions, confidence, numbers, _rate(about), size)
+    yield assemble(path, path.stem, LAYOUT, found, positions, confidence, numbers, _rate(about, frames), size)
 
 
 def _frames(path: Path, content: Any) -> list[Any]:
@@ -123,10 +130,16 @@ def _number(frame: Any, order: int) -> int:
     return order if number is None else number
 
 
-def _rate(about: dict[str, Any]) -> float:
-    """Frames per second where the file says them, within reason."""
+def _rate(about: dict[str, Any], frames: list[Any]) -> float:
+    """Frames per second where the file says them or when each frame was, within reason."""
     rate = about.get("fps", about.get("frame_rate"))
-    return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate <= 1e4 else 0.0
+    if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate <= 1e4:
+        return float(rate)
+    times = to_numbers([frame.get("timestamp_ms") if isinstance(frame, dict) else None for frame in frames])
+    if times is None or times.ndim != 1 or len(times) < 2:
+        return 0.0
+    step = float(np.median(np.diff(times)))
+    return 1000 / step if 0.1 <= step <= 1e5 else 0.0
 
 
 def sniff(path: Path) -> bool:

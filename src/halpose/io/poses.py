@@ -11,6 +11,7 @@ them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
@@ -170,8 +171,18 @@ def _with_missing(
 def _rows(
     frames: Int[np.ndarray, " d"], tracks: list[str], positions: Float[np.ndarray, "d v c"]
 ) -> tuple[Int[np.ndarray, " d"], tuple[str, ...]]:
-    """A row for each person, and their names: as the file follows them, or as they are followed here."""
-    if all(tracks) and len(set(zip(frames.tolist(), tracks, strict=True))) == len(tracks):
+    """A row for each person, and their names: as the file follows them, or as they are followed here.
+
+    A file that calls everybody the same does not follow them. Where a name stands twice in one frame of another file,
+    its second bearer is somebody else.
+    """
+    crowded = len(set(frames.tolist())) < len(frames)
+    if all(tracks) and not (crowded and len(set(tracks)) == 1):
+        bearers = Counter[tuple[int, str]]()
+        for at, place in enumerate(zip(frames.tolist(), tracks, strict=True)):
+            bearers[place] += 1
+            if bearers[place] > 1:
+                tracks[at] += f" ({bearers[place]})"
         people = list(dict.fromkeys(tracks))
         number = {track: at for at, track in enumerate(people)}
         return np.array([number[track] for track in tracks]), tuple(people)
