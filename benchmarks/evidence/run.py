@@ -14,16 +14,20 @@ import argparse
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from folds import fold
 from grid import GRIDS, Grid
 
-from halpose.ablate.cells import hardware, read_rows, score_rows, warm_up, write_rows
+from halpose.ablate.cells import PARTS, hardware, read_rows, score_rows, warm_up, without_halp, write_rows
+from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.engine.trainer import train
+from halpose.evaluate.run import evaluate_run
 from halpose.settings import load_recipe, override_text
 
 
@@ -47,6 +51,8 @@ def main() -> None:
     for seed in chosen.seeds if chosen.seeds is not None else range(grid.seeds):
         for name in chosen.sets or grid.recipe:
             store = Store.open(chosen.stores / name)
+            if grid.folds:
+                store = fold(store, grid.folds, seed % grid.folds)
             run_cells(chosen.grid, grid, store, name, seed, chosen.variants or list(grid.variants), chosen)
 
 
@@ -58,12 +64,18 @@ def run_cells(
     done = {(row["set"], row["variant"], row["seed"]) for row in read_rows(results) if row["grid"] == title}
     base = override_text(load_recipe(grid.recipe[name]), (*grid.shared, f"seed={seed}"))
     folder = chosen.out / "runs" / title / f"{name}-{seed}"
+    if grid.supervised and (name, "supervised", seed) not in done:
+        variants = [*variants, "supervised"]
     for variant in variants:
         if (name, variant, seed) in done:
             continue
         begun = time.perf_counter()
-        warm = warm_up(store, base, folder / "warm", chosen.device) if grid.forks else None
+        if variant == "supervised":
+            rows = supervised(store, base, folder / variant, chosen.device, {"grid": title, "set": name, "seed": seed})
+            write_rows(results, rows)
+            continue
         config = override_text(base, grid.variants[variant])
+        warm = warm_up(store, base, folder / "warm", chosen.device) if grid.forks and begins_as(base, config) else None
         path = folder / variant.replace(" ", "-")
         shutil.rmtree(path, ignore_errors=True)
         summary = train(store, config, path, device=chosen.device, fork=warm)
@@ -71,10 +83,10 @@ def run_cells(
         common = {
             "grid": title, "set": name, "variant": variant, "seed": seed, "steps": summary.steps,
             "loss": summary.loss, "train_seconds": summary.seconds, "device": hardware(chosen.device),
-            "threads": chosen.threads, "date": time.strftime("%Y-%m-%d"),
+            "threads": chosen.threads, "date": time.strftime("%Y-%m-%d"), "folds": grid.folds,
         }  # fmt: skip
         kinds = ("trained", "untrained") if variant == variants[0] else ("trained",)
-        kinds = (*kinds, "raw") if variant == variants[0] and seed == 0 else kinds
+        kinds = (*kinds, "raw") if variant == variants[0] and seed < max(1, grid.folds) else kinds
         rows = score(run, store, kinds, chosen.device, common)
         write_rows(results, rows)
         shown = "  ".join(
@@ -87,6 +99,32 @@ def run_cells(
             shutil.rmtree(path)
     if not chosen.keep_runs:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def begins_as(base: Config, config: Config) -> bool:
+    """Whether a variant's first steps are the baseline's, so that it may fork from them."""
+    return (base.optimizer, base.contrast, base.views, base.encoder) == (
+        config.optimizer, config.contrast, config.views, config.encoder,
+    )  # fmt: skip
+
+
+def supervised(store: Store, base: Config, path: Path, device: str, common: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same encoder from scratch with all labels: what could be had, if they were there."""
+    begun = time.perf_counter()
+    train(store, without_halp(replace(base, steps=1)), path, device=device)
+    rows = []
+    for part in PARTS:
+        (result,) = evaluate_run(
+            Run.load(path, device), store, split=base.data.split, part=part, protocols=("finetune",),
+            kinds=("untrained",), device=device,
+        )  # fmt: skip
+        interval = {"top1": result.top1, "low": result.low, "high": result.high, "clips": result.clips}
+        rows.append({
+            **common, **interval, "variant": "supervised", "part": part, "features": "supervised",
+            "protocol": "linear", "split": result.split, "device": hardware(device),
+            "train_seconds": time.perf_counter() - begun, "date": time.strftime("%Y-%m-%d"),
+        })  # fmt: skip
+    return rows
 
 
 def score(run: Run, store: Store, kinds: tuple[str, ...], device: str, common: dict[str, Any]) -> list[dict[str, Any]]:
