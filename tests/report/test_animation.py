@@ -13,12 +13,12 @@ from hypothesis.extra.numpy import arrays
 from halpose.errors import DataError
 from halpose.report.animation import (
     LEFT,
-    MISSING,
     RIGHT,
     AnimatedClip,
     clip_data,
     facing,
     joint_sides,
+    packed_clips,
     quantise,
     restore,
 )
@@ -32,16 +32,40 @@ clips = arrays(
 )
 
 
+MISSING = -32768
+
+
 @given(clips)
 def test_quantising_errs_by_half_a_step_at_most(positions: np.ndarray) -> None:
     quantised = quantise(positions)
     back = restore(quantised)
     known = np.isfinite(positions).all(-1)
-    assert np.isnan(back[~known]).all()
+    assert np.isnan(back[~known]).all() and np.isfinite(back[known]).all()
     if known.any():
         extent = np.ptp(positions[known].astype(float), axis=0).max()
         assert np.abs(back - positions)[known].max() <= extent / 65534 / 2 * 1.001 + 1e-9
         assert quantised.codes[known].min() > MISSING
+
+
+def test_eight_bits_keep_a_body_to_a_hundredth_of_its_size(standing: np.ndarray) -> None:
+    spiked = np.repeat(standing[None, None], 60, axis=1)
+    spiked[0, 3, 7], spiked[0, 4, 2] = 500.0, np.nan
+    quantised = quantise(spiked, bits=8)
+    assert quantised.codes.dtype == np.int8
+    back = restore(quantised)
+    assert np.isnan(back[0, 4, 2]).all() and np.isfinite(back).sum() == spiked.size - 3
+    away = np.abs(back - spiked)
+    away[0, 3, 7] = 0.0  # the spike is cut off, so that it costs nobody else any precision
+    assert np.nanmax(away) <= 0.5 * np.ptp(standing, axis=0).max() / 254 * 1.01
+
+
+def test_a_skeleton_travels_once(clip: AnimatedClip, standing: np.ndarray) -> None:
+    other = dataclasses.replace(clip, positions=np.zeros((1, 3, 25, 3)), layout="kinect25")
+    packed = packed_clips([clip, other], [clip, dataclasses.replace(clip, bits=8)])
+    assert [c["skeleton"] for c in packed["clips"]] == [0, 1]
+    assert [c["skeleton"] for c in packed["previews"]] == [0, 0]
+    assert [len(s["sides"]) for s in packed["skeletons"]] == [20, 25]
+    assert [c["bits"] for c in packed["previews"]] == [16, 8]
 
 
 def test_body_is_kept_to_a_tenth_of_a_millimetre(clip: AnimatedClip) -> None:
@@ -51,8 +75,7 @@ def test_body_is_kept_to_a_tenth_of_a_millimetre(clip: AnimatedClip) -> None:
 
 
 def test_long_clips_are_thinned_and_keep_their_pace(clip: AnimatedClip) -> None:
-    long = dataclasses.replace(clip, positions=np.repeat(clip.positions, 100, axis=1))
-    data = clip_data(long, most_frames=300)
+    data = clip_data(dataclasses.replace(clip, positions=np.repeat(clip.positions, 100, axis=1), most_frames=300))
     frames = data["shape"][1]
     assert frames <= 300
     assert frames / data["fps"] == pytest.approx(1000 / 30, rel=0.01)

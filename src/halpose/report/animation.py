@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int16
+from jaxtyping import Float, Int8, Int16
 
 from halpose.errors import DataError
 from halpose.report.markup import Markup, element
 from halpose.skeleton import Layout, load_layout
 
 MOST_FRAMES = 300
-MISSING = -32768
-LARGEST = 32767
 CENTRE, LEFT, RIGHT = 0, 1, 2
 DEFAULT_FPS = 30.0
 
@@ -33,6 +32,8 @@ class AnimatedClip:
         caption: one line more: the clip's name, the subject, the prediction.
         fps: frames per second; 0 is read as 30.
         name: the clip's name in the store; joins it to its point on the map.
+        most_frames: of a longer clip every n-th frame is kept, and it plays at the same pace.
+        bits: of a coordinate, 16, or 8 for a small preview.
     """
 
     positions: Float[np.ndarray, "m t v c"]
@@ -41,44 +42,49 @@ class AnimatedClip:
     caption: str = ""
     fps: float = DEFAULT_FPS
     name: str = ""
+    most_frames: int = MOST_FRAMES
+    bits: Literal[8, 16] = 16
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """Positions as 16-bit integers: x = offset + step * code, `MISSING` where a joint is unknown."""
+    """Positions as integers: x = offset + step * code, the least integer where a joint is unknown."""
 
-    codes: Int16[np.ndarray, "m t v c"]
+    codes: Int8[np.ndarray, "m t v c"] | Int16[np.ndarray, "m t v c"]
     offset: Float[np.ndarray, c]
     step: float
 
 
-def quantise(positions: Float[np.ndarray, "m t v c"]) -> Quantised:
-    """Positions with 16 bits per coordinate; the error is at most half a step, 1/65534 of the extent.
+def quantise(positions: Float[np.ndarray, "m t v c"], bits: Literal[8, 16] = 16) -> Quantised:
+    """Positions with 16 (or 8) bits per coordinate; the error is at most half a step, 1/65534 (1/254) of the extent.
 
     A joint is missing when any of its coordinates is not finite.
     """
+    kind = np.int8 if bits == 8 else np.int16
+    missing, largest = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
     x = np.asarray(positions, dtype=np.float64)
     known = np.isfinite(x).all(-1, keepdims=True)
     if not known.any():
-        return Quantised(np.full(x.shape, MISSING, np.int16), np.zeros(x.shape[-1]), 1.0)
+        return Quantised(np.full(x.shape, missing, kind), np.zeros(x.shape[-1]), 1.0)
     flat = x[np.broadcast_to(known, x.shape)].reshape(-1, x.shape[-1])
-    low, high = flat.min(0), flat.max(0)
+    if bits == 8:  # so few steps must not be spent on a spike
+        low, high = extent(x)
+    else:
+        low, high = flat.min(0), flat.max(0)
     offset = (low + high) / 2
-    step = float((high - low).max()) / (2 * LARGEST) or 1.0
-    codes = np.rint((np.where(known, x, offset) - offset) / step)
-    return Quantised(np.where(known, codes, MISSING).astype(np.int16), offset, step)
+    step = float((high - low).max()) / (2 * largest) or 1.0
+    codes = np.clip(np.rint((np.where(known, x, offset) - offset) / step), -largest, largest)
+    return Quantised(np.where(known, codes, missing).astype(kind), offset, step)
 
 
 def restore(quantised: Quantised) -> Float[np.ndarray, "m t v c"]:
     """The positions that a quantised clip stands for, NaN where missing."""
     x = quantised.offset + quantised.step * quantised.codes.astype(np.float64)
-    return np.where(quantised.codes == MISSING, np.nan, x)
+    return np.where(quantised.codes == np.iinfo(quantised.codes.dtype).min, np.nan, x)
 
 
-def clip_data(clip: AnimatedClip, most_frames: int = MOST_FRAMES) -> dict[str, Any]:
-    """A clip as the player in the browser reads it.
-
-    Clips longer than `most_frames` keep every n-th frame and play at the same pace.
+def checked(clip: AnimatedClip) -> tuple[Float[np.ndarray, "m t v c"], Layout]:
+    """Positions and layout of a clip that can be drawn.
 
     Raises:
         DataError: the positions are not (M, T, V, 2 or 3) with the joints of the layout.
@@ -90,25 +96,65 @@ def clip_data(clip: AnimatedClip, most_frames: int = MOST_FRAMES) -> dict[str, A
             f"report: clip {clip.name or clip.title!r} has positions of shape {x.shape}; layout {layout.name} needs "
             f"(people, frames, {len(layout)}, 2 or 3)"
         )
-    stride = -(-x.shape[1] // most_frames)
+    return x, layout
+
+
+def clip_data(clip: AnimatedClip) -> dict[str, Any]:
+    """A clip as the player in the browser reads it.
+
+    Raises:
+        DataError: the positions are not (M, T, V, 2 or 3) with the joints of the layout.
+    """
+    x, layout = checked(clip)
+    stride = -(-x.shape[1] // clip.most_frames)
     x = x[:, ::stride]
-    quantised = quantise(x)
-    low, high = _extent(x)
+    quantised = quantise(x, clip.bits)
+    low, high = extent(x)
     return {
         "name": clip.name,
         "title": clip.title,
         "shape": list(x.shape),
-        "fps": (clip.fps if clip.fps > 0 else DEFAULT_FPS) / stride,
-        "offset": quantised.offset.tolist(),
+        "fps": round((clip.fps if clip.fps > 0 else DEFAULT_FPS) / stride, 4),
+        "offset": [float(f"{value:.9g}") for value in quantised.offset],
         "step": quantised.step,
-        "bones": [[child, parent] for child, parent in layout.bones],
-        "sides": joint_sides(layout),
-        "head": layout.joints.index("head") if "head" in layout.joints else None,
+        "bits": clip.bits,
+        "skeleton": skeleton(layout),
         "low": np.round(low, 4).tolist(),
         "high": np.round(high, 4).tolist(),
         "facing": round(facing(x, layout), 4),
-        "codes": base64.b64encode(quantised.codes.astype("<i2").tobytes()).decode("ascii"),
+        "codes": base64.b64encode(quantised.codes.astype(f"<i{clip.bits // 8}").tobytes()).decode("ascii"),
     }
+
+
+def packed_clips(clips: Sequence[AnimatedClip], previews: Sequence[AnimatedClip] = ()) -> dict[str, Any]:
+    """Clips of players, clips that a map plays, and the skeletons of both, each once however many clips share it."""
+    skeletons: dict[str, Any] = {}
+
+    def packed(clip: AnimatedClip) -> dict[str, Any]:
+        data = clip_data(clip)
+        key = json.dumps(data["skeleton"])
+        skeletons.setdefault(key, data["skeleton"])
+        return {**data, "skeleton": list(skeletons).index(key)}
+
+    return {
+        "clips": [packed(clip) for clip in clips],
+        "previews": [packed(clip) for clip in previews],
+        "skeletons": list(skeletons.values()),
+    }
+
+
+def skeleton(layout: Layout) -> dict[str, Any]:
+    """What is drawn of a layout: bones as (child, parent), the side of each joint, the head."""
+    return {
+        "bones": [[child, parent] for child, parent in layout.bones],
+        "sides": joint_sides(layout),
+        "head": head_joint(layout),
+    }
+
+
+def head_joint(layout: Layout) -> int | None:
+    """The joint that is drawn as a head; pose estimators call it by the nose."""
+    return next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), None)
 
 
 def joint_sides(layout: Layout) -> list[int]:
@@ -150,7 +196,11 @@ def facing(positions: Float[np.ndarray, "m t v c"], layout: Layout) -> float:
 
 def gallery(clips: Sequence[AnimatedClip]) -> Markup:
     """A card with a player for each clip."""
-    return element("div", {"class": "gallery"}, *(_card(clip, index) for index, clip in enumerate(clips)))
+    return element(
+        "div",
+        {"class": "gallery single" if len(clips) == 1 else "gallery"},
+        *(_card(clip, index) for index, clip in enumerate(clips)),
+    )
 
 
 def _card(clip: AnimatedClip, index: int) -> Markup:
@@ -191,7 +241,7 @@ def _card(clip: AnimatedClip, index: int) -> Markup:
     )
 
 
-def _extent(x: Float[np.ndarray, "m t v c"]) -> tuple[Float[np.ndarray, c], Float[np.ndarray, c]]:
+def extent(x: Float[np.ndarray, "m t v c"]) -> tuple[Float[np.ndarray, c], Float[np.ndarray, c]]:
     """Box around nearly all joints; a single spike must not shrink the person to a dot."""
     flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
     flat = flat[np.isfinite(flat).all(1)]

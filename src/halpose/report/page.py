@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from halpose.report.animation import AnimatedClip, clip_data
+from halpose.report.animation import AnimatedClip, packed_clips
 from halpose.report.confusion import confusion_data
 from halpose.report.curves import Curves, curve_data, read_curves
 from halpose.report.document import document, write_document
@@ -76,8 +76,7 @@ def _data(page: Page) -> dict[str, Any]:
     """What the scripts read: numbers only the browser needs, such as packed clips."""
     animations = page.embedding.animations if page.embedding is not None else ()
     return {
-        "clips": [clip_data(clip) for clip in page.clips],
-        "previews": [clip_data(replace(clip, title="", caption="")) for clip in animations],
+        **packed_clips(page.clips, [replace(clip, title="", caption="") for clip in animations]),
         "curves": curve_data(page.learning) if page.learning is not None else None,
         "confusion": confusion_data(page.scores),
         "map": embedding_data(page.embedding) if page.embedding is not None else None,

@@ -97,7 +97,15 @@ def _clips(page: Page) -> Section | None:
         ),
         element("span", {"class": "muted"}, hint),
     )
-    return Section("clips", "Movements", "", join([key, gallery(page.clips)]))
+    keys = element(
+        "p",
+        {"class": "muted keys"},
+        "With the keyboard: space plays and stops, the arrow keys turn, comma and full stop go frame by frame, "
+        "Home faces front.",
+    )
+    return Section(
+        "clips", "Movement" if len(page.clips) == 1 else "Movements", "", join([key, gallery(page.clips), keys])
+    )
 
 
 def _facts(page: Page) -> Section | None:

@@ -1,6 +1,4 @@
 // A stage draws one frame of a clip on a canvas, seen from any side.
-const MISSING = -32768;
-
 // Packed clip (see animation.py) to coordinates; a missing joint is NaN. Done once per clip, when first shown.
 function unpack(packed) {
   if (packed.positions) return packed;
@@ -8,15 +6,17 @@ function unpack(packed) {
   const view = new DataView(bytes.buffer);
   const [people, frames, joints, channels] = packed.shape;
   const positions = new Float32Array(people * frames * joints * 3);
+  const missing = packed.bits === 8 ? -128 : -32768;
+  const read = packed.bits === 8 ? (i) => view.getInt8(i) : (i) => view.getInt16(2 * i, true);
   for (let i = 0; i < people * frames * joints; i++) {
     for (let c = 0; c < channels; c++) {
-      const code = view.getInt16(2 * (i * channels + c), true);
-      positions[3 * i + c] = code === MISSING ? NaN : packed.offset[c] + packed.step * code;
+      const code = read(i * channels + c);
+      positions[3 * i + c] = code === missing ? NaN : packed.offset[c] + packed.step * code;
     }
   }
   const low = [0, 1, 2].map((c) => packed.low[c] ?? 0);
   const high = [0, 1, 2].map((c) => packed.high[c] ?? 0);
-  return Object.assign(packed, {
+  return Object.assign(packed, packed.skeleton, {
     people, frames, joints, positions,
     flat: channels === 2,
     ground: low[1],
@@ -92,7 +92,8 @@ class Stage {
     this.zoom = Math.min((this.width * 0.44) / this.clip.wide, (this.height * 0.385) / this.clip.tall);
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.lineCap = "round";
-    if (!this.clip.flat) this.drawGround();
+    if (this.clip.flat) this.drawFloorLine();
+    else this.drawGround();
     const people = Array.from({ length: this.clip.people }, (_, person) => this.joints(person));
     if (!this.clip.flat) for (const joints of people) this.drawShadow(joints);
     this.drawBones(people);
@@ -134,6 +135,12 @@ class Stage {
       this.line(this.project(centre[0] - reach, ground, centre[2] + at),
         this.project(centre[0] + reach, ground, centre[2] + at), 1, style);
     }
+  }
+
+  // A flat picture has no floor to stand on; a line says where the lowest joint was.
+  drawFloorLine() {
+    const y = this.project(this.clip.centre[0], this.clip.ground, 0)[1];
+    this.line([this.width * 0.06, y], [this.width * 0.94, y], 1, colour("--ground"));
   }
 
   drawShadow(joints) {

@@ -1,12 +1,13 @@
 // Brings the parts of this page to life; a part that is not there is left alone.
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const clip of [...(data.clips ?? []), ...(data.previews ?? [])]) clip.skeleton = data.skeletons[clip.skeleton];
 const players = [...document.querySelectorAll(".gallery .player")].map((figure) => {
   const player = new Player(figure);
   player.show(data.clips[Number(figure.dataset.clip)]);
   return player;
 });
 if (data.curves) startCurves(data.curves);
-if (data.confusion.length) startConfusion(data.confusion);
+if (data.confusion?.length) startConfusion(data.confusion);
 if (document.getElementById("map-plot")) {
   players.push(new ClipMap(data.map, [...data.previews, ...data.clips]).player);
 }
