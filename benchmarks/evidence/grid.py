@@ -68,6 +68,7 @@ GRIDS = {
             "halp inside": ("estimator=expected", "placement=inside"),
             "pull inside": ("method=pull", "placement=inside"),
         },
+        controls=("pull", "pull inside"),
     ),
     "settings": Grid(
         about="Which settings of the baseline do best on the validation part?",
