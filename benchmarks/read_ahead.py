@@ -5,11 +5,14 @@
 One training in three places, in turn, in one process: `resident`, all clips in memory; `mapped`, every batch read from
 disk when it is needed; `ahead`, the same with a thread that reads what comes. What is counted is the time until a step
 has its batch, of the step's whole time: for the first two reading and making views, for the last what is left of it.
-Every turn begins with none of the store in the system's cache (`cold`) or with all of it (`warm`).
+Every turn begins with none of the store in the system's cache (`cold`) or with all of it (`warm`), and with a step that
+is not counted: a training waits for its first batch once. Then the steps of a device that computes while the host
+sleeps, for so many milliseconds, as a GPU would.
 
-Prediction: the thread makes a batch in a few milliseconds, so a step that takes longer never waits, but for the first
-one of a turn; and `ahead` is even quicker than `resident`, whose views are made between the steps, if a core is free.
-Memory grows by the views of as many batches as are read ahead.
+Prediction: the thread makes a batch in some milliseconds, so a step that takes longer hardly ever waits. All together
+it is the same work; the loop's own thread has less of it than with clips in memory, whose views it makes itself. So the
+steps are quicker where a core is free for the thread, and not where other programs have it: there the CPU time of the
+loop's thread is what to look at. Memory grows by the views of as many batches as are read ahead.
 """
 
 from __future__ import annotations
@@ -48,20 +51,29 @@ class Place:
         self._take = self.trainer.batches.take
         self.trainer.batches.take = self._timed  # type: ignore[method-assign]
 
-    def steps(self, count: int) -> tuple[float, float]:
-        """Take some steps: seconds of all, and of those, waited."""
-        first, self.waited, begun = self.trainer.step, 0.0, time.perf_counter()
-        with self.trainer.batches.coming(first, first + count):
-            for _ in range(count):
-                self.trainer.take_step()
-        return time.perf_counter() - begun, self.waited
+    def steps(self, count: int, device: float = 0.0) -> tuple[float, float, float]:
+        """Take some steps after one that does not count.
 
-    def making(self, count: int) -> float:
-        """Seconds to make a batch, reading included, with nothing beside it."""
-        begun = time.perf_counter()
-        for step in range(count):
-            self._take(self.trainer.step + step)
-        return (time.perf_counter() - begun) / count
+        Args:
+            count: how many.
+            device: seconds that a device is busy with a step, none of which the host computes; 0: train here.
+
+        Returns:
+            Seconds a step, those of them waited, and those of the loop's own thread on a core.
+        """
+        first = self.trainer.step
+        with self.trainer.batches.coming(first, first + 1 + count):
+            for step in range(first, first + 1 + count):
+                if step == first + 1:
+                    self.waited, begun, busy = 0.0, time.perf_counter(), time.thread_time()
+                if device:
+                    self.trainer.batches.take(step)
+                    time.sleep(device)
+                    self.trainer.step += 1
+                else:
+                    self.trainer.take_step()
+            took, busy = time.perf_counter() - begun, time.thread_time() - busy
+        return took / count, self.waited / count, busy / count
 
     def _timed(self, step: int) -> object:
         begun = time.perf_counter()
@@ -100,24 +112,23 @@ def compare(store: Store, chosen: argparse.Namespace) -> None:
     """All places in turn."""
     places = {name: Place(store, settings(chosen), name) for name in PLACES}
     for state, prepare in (("warm", remember), ("cold", forget)):
-        seconds: dict[str, list[float]] = {name: [] for name in places}
-        shares: dict[str, list[float]] = {name: [] for name in places}
-        for turn in range(1 + chosen.rounds):
-            for name, place in places.items():
-                prepare(store)
-                took, waited = place.steps(chosen.steps)
-                if turn:
-                    seconds[name].append(took / chosen.steps)
-                    shares[name].append(waited / took)
-        prepare(store)
-        alone = places["mapped"].making(chosen.steps)
-        print(f"{state}: a batch alone, read and made: {1e3 * alone:.1f} ms")
-        for name in places:
-            print(
-                f"  {name:9} {1e3 * median(seconds[name]):7.1f} ms a step, {ratio(seconds, name, 'resident'):.3f} times"
-                f" resident; waits for its batch {100 * median(shares[name]):5.2f} % of the time"
-            )
-        print(f"  the wait, mapped / ahead: {median(shares['mapped']) / max(median(shares['ahead']), 1e-9):.0f}")
+        for device in (0.0, *(milliseconds / 1e3 for milliseconds in chosen.device)):
+            found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in places}
+            for turn in range(1 + chosen.rounds):
+                for name, place in places.items():
+                    prepare(store)
+                    measured = place.steps(chosen.steps, device)
+                    if turn:
+                        found[name].append(measured)
+            print(f"{state}, " + (f"a device busy for {1e3 * device:g} ms a step" if device else "training here"))
+            own = {name: [busy for _, _, busy in turns] for name, turns in found.items()}
+            for name, turns in found.items():
+                took, waited, busy = (1e3 * median(values) for values in zip(*turns, strict=True))
+                share = 100 * median(waited / took for took, waited, _ in turns)
+                print(
+                    f"  {name:9} {took:6.1f} ms a step; waits {waited:6.2f} ms, {share:5.2f} %; its thread computes "
+                    f"{busy:5.1f} ms, {ratio(own, name, 'resident'):.2f} times resident"
+                )
 
 
 def weigh(store: Store, chosen: argparse.Namespace) -> None:
@@ -138,6 +149,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64, help="of the transformer")
     parser.add_argument("--steps", type=int, default=25, help="of a turn")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", type=float, nargs="*", default=[10, 20, 40], help="its milliseconds a step")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--store", type=Path, help="a prepared store (default: random walks in NTU's shape)")
     parser.add_argument("--place", choices=PLACES, help=argparse.SUPPRESS)
