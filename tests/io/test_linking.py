@@ -77,18 +77,23 @@ def test_one_person_alone_is_one_number_however_the_joints_come_and_go() -> None
     assert (link(frames, poses) == 0).all()
 
 
-def test_a_jump_is_somebody_new_and_so_is_a_late_return() -> None:
+@pytest.mark.parametrize("bystanders", [0, 1])
+def test_a_jump_is_somebody_new_and_so_is_a_late_return(bystanders: int) -> None:
+    """Whether or not somebody else is seen all the while."""
+    others = [straight(80, (900, 0), (0, 0))] * bystanders
     path = straight(80, (0, 0), (0, 0))
     path[20:] += 150
-    path[40 : 41 + PATIENCE] = np.nan
-    frames, poses, _ = walks([path])
-    numbers = link(frames, poses)
-    assert numbers[:20].tolist() == [0] * 20 and numbers[20:40].tolist() == [1] * 20
-    assert (numbers[40:] == 2).all()
-    path[40 : 40 + PATIENCE] = path[0] + 150  # again seen, but for one frame less than somebody is waited for
-    path[40 : 39 + PATIENCE] = np.nan
-    frames, poses, _ = walks([path])
-    assert set(link(frames, poses).tolist()) == {0, 1}
+    for absent, returns in ((PATIENCE - 1, 1), (PATIENCE, 2)):
+        hidden = path.copy()
+        hidden[40 : 40 + absent] = np.nan
+        frames, poses, people = walks([hidden, *others])
+        numbers = link(frames, poses)
+        own = [
+            np.unique(numbers[(people == 0) & (frames >= at) & (frames < to)])
+            for at, to in ((0, 20), (20, 40), (40, 80))
+        ]
+        assert [len(found) for found in own] == [1, 1, 1]
+        assert len(np.unique(own)) == 1 + returns and len(np.unique(numbers)) == 1 + returns + bystanders
 
 
 def test_whoever_appears_far_away_takes_nobodys_place() -> None:

@@ -19,7 +19,6 @@ FARTHEST = 0.5
 PATIENCE = 15
 # Share of the newest step in the velocity.
 _NEWEST = 0.5
-_NOBODY = 1e6
 
 
 def link(frames: Int[np.ndarray, " d"], poses: Float[np.ndarray, "d v c"]) -> Int[np.ndarray, " d"]:
@@ -33,72 +32,69 @@ def link(frames: Int[np.ndarray, " d"], poses: Float[np.ndarray, "d v c"]) -> In
         Numbers from 0, in the order in which people appear; nobody has a number twice in a frame.
     """
     numbers = np.empty(len(frames), dtype=np.int64)
-    known = _Known.nobody(poses)
+    sizes = _sizes(poses)
+    known = _Known(poses)
     ends = np.flatnonzero(np.diff(frames)) + 1
     for at, until in zip((0, *ends), (*ends, len(frames)), strict=True):
         if at < until:
-            numbers[at:until] = known.meet(int(frames[at]), poses[at:until])
+            numbers[at:until] = known.meet(int(frames[at]), poses[at:until], sizes[at:until])
     return numbers
 
 
 class _Known:
-    """Everybody who may come back: where they were last, and how they moved."""
+    """Everybody who may come back: where they were last, how large, how they moved, and when that was."""
 
-    def __init__(self, poses: Float[np.ndarray, "0 v c"]) -> None:
-        self.poses = poses
-        self.speeds = poses[:, 0] if poses.shape[1] else np.empty((0, poses.shape[2]))
+    def __init__(self, poses: Float[np.ndarray, "d v c"]) -> None:
+        self.poses = np.empty((0, *poses.shape[1:]))
+        self.speeds = np.empty((0, poses.shape[2]))
+        self.sizes = np.empty(0)
+        self.has_moved = np.empty(0, dtype=bool)
         self.seen = self.numbers = np.empty(0, dtype=np.int64)
         self.next = 0
 
-    @classmethod
-    def nobody(cls, poses: Float[np.ndarray, "d v c"]) -> _Known:
-        """Before the first frame."""
-        return cls(np.empty((0, *poses.shape[1:])))
-
-    def meet(self, frame: int, found: Float[np.ndarray, "k v c"]) -> Int[np.ndarray, " k"]:
+    def meet(
+        self, frame: int, found: Float[np.ndarray, "k v c"], sizes: Float[np.ndarray, " k"]
+    ) -> Int[np.ndarray, " k"]:
         """Numbers of the people found in a frame, who are known from here on."""
-        self._keep(frame - self.seen <= PATIENCE)
-        before, now = self._assign(frame, found)
+        before, now = self._assign(frame, found, sizes)
         numbers = np.full(len(found), -1)
         numbers[now] = self.numbers[before]
-        strangers = np.flatnonzero(numbers < 0)
-        numbers[strangers] = self.next + np.arange(len(strangers))
-        self.next += len(strangers)
+        strangers = numbers < 0
+        fresh = int(strangers.sum())
+        numbers[strangers] = self.next + np.arange(fresh)
+        self.next += fresh
 
-        speeds = np.zeros((len(found), found.shape[2]))
         steps = _middle(found[now] - self.poses[before]) / (frame - self.seen[before])[:, None]
         # The first step is believed whole; later ones are noisy, and the course is kept through a crossing.
-        fresh = np.isnan(self.speeds[before])
-        speeds[:] = np.nan
-        speeds[now] = np.where(fresh, steps, self.speeds[before] + _NEWEST * (steps - self.speeds[before]))
+        share = np.where(self.has_moved[before], _NEWEST, 1.0)[:, None]
+        speeds = np.zeros((len(found), found.shape[2]))
+        speeds[now] = self.speeds[before] + share * (steps - self.speeds[before])
 
-        waiting = np.setdiff1d(np.arange(len(self.numbers)), before)
-        self._keep(waiting)
-        self.poses = np.concatenate((self.poses, found))
-        self.speeds = np.concatenate((self.speeds, speeds))
-        self.seen = np.concatenate((self.seen, np.full(len(found), frame)))
-        self.numbers = np.concatenate((self.numbers, numbers))
+        waiting = frame - self.seen < PATIENCE
+        waiting[before] = False
+        self.poses = np.concatenate((self.poses[waiting], found))
+        self.speeds = np.concatenate((self.speeds[waiting], speeds))
+        self.sizes = np.concatenate((self.sizes[waiting], sizes))
+        self.has_moved = np.concatenate((self.has_moved[waiting], ~strangers))
+        self.seen = np.concatenate((self.seen[waiting], np.full(len(found), frame)))
+        self.numbers = np.concatenate((self.numbers[waiting], numbers))
         return numbers
 
-    def _keep(self, which: np.ndarray) -> None:
-        self.poses, self.speeds = self.poses[which], self.speeds[which]
-        self.seen, self.numbers = self.seen[which], self.numbers[which]
-
-    def _assign(self, frame: int, found: Float[np.ndarray, "k v c"]) -> tuple[np.ndarray, np.ndarray]:
+    def _assign(
+        self, frame: int, found: Float[np.ndarray, "k v c"], sizes: Float[np.ndarray, " k"]
+    ) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
         """Pairs of somebody known and somebody found who are the same."""
-        if not len(self.numbers):
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         from scipy.optimize import linear_sum_assignment
 
-        moved = np.nan_to_num(self.speeds) * (frame - self.seen)[:, None]
-        expected = self.poses + moved[:, None]
-        size = np.maximum(_size(self.poses)[:, None], _size(found)[None])
-        step = np.sqrt(np.square(expected[:, None] - found[None]).sum(axis=-1))
+        gone = frame - self.seen
+        expected = self.poses + (self.speeds * gone[:, None])[:, None]
+        apart = expected[:, None] - found[None]
+        step = np.sqrt(np.einsum("...c,...c->...", apart, apart))
         valid = np.isfinite(step)
         count = valid.sum(axis=-1)
         mean = np.where(valid, step, 0.0).sum(axis=-1) / np.maximum(count, 1)
-        near = (count > 0) & (mean <= FARTHEST * size)
-        before, now = linear_sum_assignment(np.where(near, mean, _NOBODY * max(float(size.max()), 1.0)))
+        near = (count > 0) & (mean <= FARTHEST * np.maximum(self.sizes[:, None], sizes)) & (gone <= PATIENCE)[:, None]
+        before, now = linear_sum_assignment(np.where(near, mean, mean.max(initial=0.0) * mean.size + 1))
         same = near[before, now]
         return before[same], now[same]
 
@@ -110,7 +106,7 @@ def _middle(steps: Float[np.ndarray, "k v c"]) -> Float[np.ndarray, "k c"]:
     return middle
 
 
-def _size(poses: Float[np.ndarray, "k v c"]) -> Float[np.ndarray, " k"]:
+def _sizes(poses: Float[np.ndarray, "d v c"]) -> Float[np.ndarray, " d"]:
     """The longest side of the box around each body; zero for nobody."""
     valid = np.isfinite(poses)
     high = np.where(valid, poses, -np.inf).max(axis=1, initial=-np.inf)
