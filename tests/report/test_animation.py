@@ -16,12 +16,12 @@ from halpose.report.animation import (
     RIGHT,
     AnimatedClip,
     clip_data,
-    facing,
     joint_sides,
     packed_clips,
     quantise,
     restore,
 )
+from halpose.report.viewpoint import facing
 from halpose.skeleton import Layout, layout_names, load_layout
 
 coordinates = st.floats(-1e4, 1e4, width=32) | st.just(float("nan")) | st.just(float("inf"))

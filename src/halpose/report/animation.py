@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int8, Int16
 
 from halpose.errors import DataError
+from halpose.joint_names import common_names
 from halpose.report.markup import Markup, element
+from halpose.report.viewpoint import extent, facing, path
 from halpose.skeleton import Layout, load_layout
 
 MOST_FRAMES = 300
@@ -107,14 +108,17 @@ def clip_data(clip: AnimatedClip) -> dict[str, Any]:
     """
     x, layout = checked(clip)
     stride = -(-x.shape[1] // clip.most_frames)
-    x = x[:, ::stride]
+    x, fps = x[:, ::stride], (clip.fps if clip.fps > 0 else DEFAULT_FPS) / stride
+    followed = path(x, fps)
+    if followed is not None:  # people stay in the middle, and the floor moves
+        x = x - followed[None, :, None]
     quantised = quantise(x, clip.bits)
     low, high = extent(x)
     return {
         "name": clip.name,
         "title": clip.title,
         "shape": list(x.shape),
-        "fps": round((clip.fps if clip.fps > 0 else DEFAULT_FPS) / stride, 4),
+        "fps": round(fps, 4),
         "offset": [float(f"{value:.9g}") for value in quantised.offset],
         "step": quantised.step,
         "bits": clip.bits,
@@ -122,6 +126,7 @@ def clip_data(clip: AnimatedClip) -> dict[str, Any]:
         "low": np.round(low, 4).tolist(),
         "high": np.round(high, 4).tolist(),
         "facing": round(facing(x, layout), 4),
+        "path": None if followed is None else np.round(followed[:, [0, -1]], 3).tolist(),
         "codes": base64.b64encode(quantised.codes.astype(f"<i{clip.bits // 8}").tobytes()).decode("ascii"),
     }
 
@@ -154,7 +159,8 @@ def skeleton(layout: Layout) -> dict[str, Any]:
 
 def head_joint(layout: Layout) -> int | None:
     """The joint that is drawn as a head; pose estimators call it by the nose."""
-    return next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), None)
+    names = common_names(layout.joints)
+    return next((names.index(name) for name in ("head", "nose") if name in names), None)
 
 
 def joint_sides(layout: Layout) -> list[int]:
@@ -172,26 +178,6 @@ def joint_sides(layout: Layout) -> list[int]:
         side = rooted.get(seen, LEFT if "left" in name.lower() else RIGHT if "right" in name.lower() else CENTRE)
         sides.append(CENTRE if layout.mirror[joint] == joint else side)
     return sides
-
-
-def facing(positions: Float[np.ndarray, "m t v c"], layout: Layout) -> float:
-    """Angle about the vertical, in radians, of the direction from which the clip is best seen first.
-
-    One person is seen from the front, two from the side: across the line between them, on the side of -z, where
-    a depth camera stands. 0 is the direction of +z, growing toward +x.
-    """
-    if positions.shape[-1] != 3:
-        return 0.0
-    middles = [_mean(person[:, layout.centre]) for person in positions]
-    present = [middle for middle in middles if np.isfinite(middle).all()]
-    if len(present) >= 2 and math.hypot(*(present[1] - present[0])[[0, 2]]) > 1e-6:
-        across = present[1] - present[0]
-        across = -across if across[0] > 0 else across
-    else:
-        pairs = [_mean(positions[:, :, left] - positions[:, :, right]) for right, left in layout.sides]
-        across = _mean(np.array(pairs)) if pairs else np.full(3, np.nan)
-    # Up times right-to-left points forward in a right-handed frame.
-    return math.atan2(-across[2], across[0]) if np.isfinite(across).all() else 0.0
 
 
 def gallery(clips: Sequence[AnimatedClip]) -> Markup:
@@ -236,22 +222,6 @@ def _card(clip: AnimatedClip, index: int) -> Markup:
             "figcaption",
             {},
             element("strong", {}, clip.title),
-            element("span", {"class": "muted"}, clip.caption) if clip.caption else None,
+            element("span", {"class": "muted"}, clip.caption) if clip.caption not in ("", clip.title) else None,
         ),
     )
-
-
-def extent(x: Float[np.ndarray, "m t v c"]) -> tuple[Float[np.ndarray, c], Float[np.ndarray, c]]:
-    """Box around nearly all joints; a single spike must not shrink the person to a dot."""
-    flat = x.reshape(-1, x.shape[-1]).astype(np.float64)
-    flat = flat[np.isfinite(flat).all(1)]
-    if not len(flat):
-        return np.zeros(x.shape[-1]), np.ones(x.shape[-1])
-    return np.percentile(flat, 0.1, axis=0), np.percentile(flat, 99.9, axis=0)
-
-
-def _mean(x: Float[np.ndarray, "... c"]) -> Float[np.ndarray, c]:
-    """Mean over all axes but the last, of the rows that are finite; NaN when there is none."""
-    rows = x.reshape(-1, x.shape[-1])
-    rows = rows[np.isfinite(rows).all(1)]
-    return rows.mean(0) if len(rows) else np.full(x.shape[-1], np.nan)

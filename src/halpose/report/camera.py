@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from halpose.report.animation import extent, facing
+from halpose.report.viewpoint import extent, facing
 from halpose.skeleton import Layout
 
 TURN, TILT = 0.5, 0.16
@@ -82,14 +82,25 @@ class Camera:
         y = self.height * _MIDDLE - up * scale * self.zoom
         return np.stack([x, y, depth, scale], axis=-1)
 
-    def floor(self, lines: int = 4) -> Float[np.ndarray, "n 2 3"]:
-        """Ends of the lines that stand for the floor: a grid, or for a 2-D clip one line."""
+    def floor(self, moved: Float[np.ndarray, c], lines: int = 4) -> Float[np.ndarray, "n 2 3"]:
+        """Ends of the lines that stand for the floor: a grid, or for a 2-D clip one line.
+
+        Args:
+            moved: how far the one who is followed has come; the grid goes the other way.
+            lines: on each side of the middle.
+        """
         x, _, z = self.centre
         if self.flat:
             reach = 0.44 * self.width / self.zoom
             return np.array([[[x - reach, self.ground, 0.0], [x + reach, self.ground, 0.0]]])
         reach = max(self.wide * 1.3, self.tall * 0.9)
-        steps = np.linspace(-reach, reach, 2 * lines + 1)
-        along = [[[x + s, self.ground, z - reach], [x + s, self.ground, z + reach]] for s in steps]
-        across = [[[x - reach, self.ground, z + s], [x + reach, self.ground, z + s]] for s in steps]
+        step = reach / lines
+        ticks = np.linspace(-reach, reach, 2 * lines + 1)
+        from_x, from_z = (ticks - math.remainder(float(way), step) for way in (moved[0], moved[2]))
+        along = [[[x + s, self.ground, z - reach], [x + s, self.ground, z + reach]] for s in from_x]
+        across = [[[x - reach, self.ground, z + s], [x + reach, self.ground, z + s]] for s in from_z]
         return np.array(along + across)
+
+    def stroke(self) -> float:
+        """Width of a limb, pixels: as thick as fits a body of this size."""
+        return max(min(self.width, self.height) * 0.005, self.zoom * self.tall * 0.038)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from halpose.errors import ConfigError
 from halpose.report.animation import DEFAULT_FPS, AnimatedClip, checked, head_joint, joint_sides
 from halpose.report.camera import Camera
+from halpose.report.viewpoint import path
 from halpose.skeleton import Layout
 
 if TYPE_CHECKING:
@@ -81,20 +82,24 @@ def draw_frames(clip: AnimatedClip, style: Style, fps: float) -> Iterator[Image]
     positions, layout = checked(clip)
     colours, size = PALETTE[style.theme], (style.width * SUPERSAMPLING, style.height * SUPERSAMPLING)
     strip = _strip(size[1])
-    camera = Camera.of_clip(positions, layout, size[0], size[1] - strip)
-    moments = resample(positions, clip.fps if clip.fps > 0 else DEFAULT_FPS, fps)
+    rate = clip.fps if clip.fps > 0 else DEFAULT_FPS
+    followed = path(positions, rate)
+    if followed is None:
+        followed = np.zeros((positions.shape[1], positions.shape[-1]))
+    camera = Camera.of_clip(positions - followed[None, :, None], layout, size[0], size[1] - strip)
+    moments = resample(positions - followed[None, :, None], rate, fps)
+    way = resample(followed[None, :, None], rate, fps)[0, :, 0]
     projected, shadows = camera.project(moments), _shadows(camera, moments)
     back = image.new("RGB", size, colours.stage)
-    pen = drawing.Draw(back)
-    for line in camera.project(camera.floor())[..., :2]:
-        pen.line([(x, y + strip) for x, y in line.tolist()], fill=colours.ground, width=SUPERSAMPLING)
-    _write(pen, fonts, clip, colours, size)
+    _write(drawing.Draw(back), fonts, clip, colours, size)
     for frame in range(projected.shape[1]):
         canvas = back.copy()
         pen = drawing.Draw(canvas)
+        for line in camera.project(camera.floor(way[frame]))[..., :2]:
+            pen.line([(x, y + strip) for x, y in line.tolist()], fill=colours.ground, width=SUPERSAMPLING)
         if not camera.flat:
-            _bones(pen, shadows[:, frame], layout, colours, min(size), strip, is_shadow=True)
-        _bones(pen, projected[:, frame], layout, colours, min(size), strip)
+            _bones(pen, shadows[:, frame], layout, colours, camera.stroke(), strip, is_shadow=True)
+        _bones(pen, projected[:, frame], layout, colours, camera.stroke(), strip)
         yield canvas.resize((style.width, style.height), image.Resampling.BOX)
 
 
@@ -134,12 +139,11 @@ def _bones(
     points: Float[np.ndarray, "m v 4"],
     layout: Layout,
     colours: Colours,
-    size: int,
+    thick: float,
     strip: int,
     is_shadow: bool = False,
 ) -> None:
     """Far bones first; a thin edge in the background's colour keeps crossing limbs apart."""
-    thick = max(2.2 * SUPERSAMPLING, size * 0.0145)
     sides, head = joint_sides(layout), head_joint(layout)
     strokes: list[tuple[float, Any, Any, str]] = []
     for person, joints in enumerate(points):

@@ -87,7 +87,8 @@ def _clips(page: Page) -> Section | None:
     if not page.clips:
         return None
     pairs = any(clip.positions.shape[0] > 1 for clip in page.clips)
-    hint = "The second person has warm colours. Drag to turn." if pairs else "Drag to turn."
+    turns = any(clip.positions.shape[-1] == 3 for clip in page.clips)
+    hint = " ".join(["The second person has warm colours."] * pairs + ["Drag to turn."] * turns)
     key = element(
         "p",
         {"class": "key"},
@@ -100,8 +101,8 @@ def _clips(page: Page) -> Section | None:
     keys = element(
         "p",
         {"class": "muted keys"},
-        "With the keyboard: space plays and stops, the arrow keys turn, comma and full stop go frame by frame, "
-        "Home faces front.",
+        f"With the keyboard: space plays and stops, {'the arrow keys turn, ' if turns else ''}comma and full stop go "
+        f"frame by frame{', Home faces front' if turns else ''}.",
     )
     return Section(
         "clips", "Movement" if len(page.clips) == 1 else "Movements", "", join([key, gallery(page.clips), keys])
@@ -112,7 +113,8 @@ def _facts(page: Page) -> Section | None:
     if not page.facts:
         return None
     pairs = [element("div", {}, element("dt", {}, name), element("dd", {}, value)) for name, value in page.facts]
-    return Section("facts", "Data and run", "", element("dl", {"class": "facts"}, *pairs))
+    title = "Data and run" if page.curves or page.results else "About"
+    return Section("facts", title, "", element("dl", {"class": "facts"}, *pairs))
 
 
 def _notes(page: Page) -> Section | None:

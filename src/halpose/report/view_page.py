@@ -14,9 +14,10 @@ def view_page(recording: Recording, title: str = "") -> Page:
         title: heading; the clip's class or its name if empty.
     """
     clip = recording.animated(title)
+    named = "" if clip.title == clip.name else f"{clip.name}, "
     return Page(
         title=clip.title,
-        subtitle=f"{recording.sequence.name}, from {recording.source.name}",
+        subtitle=f"{named}from {recording.source.name}",
         clips=[clip],
         facts=recording.facts,
         notes=recording.notes,

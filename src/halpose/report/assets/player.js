@@ -4,7 +4,8 @@ const moving = new Set();
 let lastTime = 0;
 
 function tick(now) {
-  const elapsed = Math.min((now - lastTime) / 1000, 0.1);
+  // The frame's own time may lie a little before the moment at which playing began.
+  const elapsed = Math.min(Math.max((now - lastTime) / 1000, 0), 0.1);
   lastTime = now;
   for (const player of moving) player.advance(elapsed);
   if (moving.size) requestAnimationFrame(tick);

@@ -48,6 +48,7 @@ class Stage {
   }
 
   rotate(turn, tilt) {
+    if (this.clip?.flat) return;
     this.turn += turn;
     this.tilt = Math.min(Math.max(this.tilt + tilt, -0.1), 1.4);
     this.draw();
@@ -128,13 +129,24 @@ class Stage {
     const style = this.context.createRadialGradient(x, y, 0, x, y, reach * this.zoom);
     style.addColorStop(0.3, colour("--ground"));
     style.addColorStop(1, colour("--ground").replace("rgb(", "rgba(").replace(")", ", 0)"));
+    const step = reach / 4;
+    const [east, south] = this.way().map((way) => way - step * Math.round(way / step));
     for (let i = -4; i <= 4; i++) {
-      const at = (i / 4) * reach;
-      this.line(this.project(centre[0] + at, ground, centre[2] - reach),
-        this.project(centre[0] + at, ground, centre[2] + reach), 1, style);
-      this.line(this.project(centre[0] - reach, ground, centre[2] + at),
-        this.project(centre[0] + reach, ground, centre[2] + at), 1, style);
+      const [atX, atZ] = [i * step - east, i * step - south];
+      this.line(this.project(centre[0] + atX, ground, centre[2] - reach),
+        this.project(centre[0] + atX, ground, centre[2] + reach), 1, style);
+      this.line(this.project(centre[0] - reach, ground, centre[2] + atZ),
+        this.project(centre[0] + reach, ground, centre[2] + atZ), 1, style);
     }
+  }
+
+  // How far the one who is followed has come; the floor goes the other way.
+  way() {
+    const { path, frames } = this.clip;
+    if (!path) return [0, 0];
+    const first = Math.min(Math.floor(this.frame), frames - 1);
+    const next = path[Math.min(first + 1, frames - 1)];
+    return path[first].map((here, c) => here + (this.frame - first) * (next[c] - here));
   }
 
   // A flat picture has no floor to stand on; a line says where the lowest joint was.
@@ -152,7 +164,7 @@ class Stage {
   }
 
   thickness() {
-    return Math.max(2.2, Math.min(this.width, this.height) * 0.0145);
+    return Math.max(Math.min(this.width, this.height) * 0.007, this.zoom * this.clip.tall * 0.038, 1.8);
   }
 
   // Far bones first; a thin edge in the background's colour keeps crossing limbs apart.
