@@ -176,7 +176,8 @@ class Sequence:
         people: identity of each of the M people, as the source names it.
         fps: frames per second, or 0 when unknown.
         confidence: (M, T, V) in 0..1 where the source gives one.
-        extra: anything else the source says (style, label name, trial, ...).
+        extra: anything else the source says (style, label in words, trial, ...); `by_number` where the layout was
+            guessed from the number of joints.
     """
 
     positions: Float[np.ndarray, "m t v c"]

@@ -34,6 +34,7 @@ def test_a_bare_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
     (clip,) = arrays.read(tmp_path / "a.npy")
     np.testing.assert_array_equal(clip.positions, some(*shape).reshape(-1, *shape[-3:]))
     assert (clip.layout, clip.name) == ("kinect25" if 25 in shape else "coco17", "a")
+    assert clip.extra == {"by_number": True}, "the layout is a guess"
 
 
 def test_an_archive_says_more(tmp_path: Path) -> None:

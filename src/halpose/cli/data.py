@@ -30,6 +30,7 @@ def data() -> None:
     Examples:
       halpose data list
       halpose data prepare nw-ucla --source FOLDER --out stores/nw-ucla
+      halpose data prepare --source MY-RECORDINGS --labels labels.csv --out stores/mine
       halpose data synthesize --clips 600 --out stores/synthetic
       halpose data merge stores/part1 stores/part2 --out stores/whole
       halpose data info stores/nw-ucla
@@ -73,9 +74,14 @@ def list_command(name: str | None, as_json: bool) -> None:
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--source", required=True, type=click.Path(path_type=Path), help="Folder with the files, at any depth.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Store to make.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="Own recordings: CSV of file, label, subject, camera, split."
+)
+@click.option("--layout", help="Own recordings: map joints by name to this layout, a name or a .toml file.")
+@click.option("--people", type=click.IntRange(min=1), help="Own recordings: keep so many of a clip. Default: 1 or 2.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: one per core.")
 @click.option(
     "--dtype",
@@ -89,9 +95,12 @@ def list_command(name: str | None, as_json: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store that is there.")
 @common_options
 def prepare(
-    name: str,
+    name: str | None,
     source: Path,
     out: Path,
+    labels: Path | None,
+    layout: str | None,
+    people: int | None,
     workers: int | None,
     dtype: str,
     missing_list: Path | None,
@@ -101,14 +110,22 @@ def prepare(
 ) -> None:
     """Read, clean and store a data set. After an interruption the same command goes on where it was.
 
+    Without NAME the files are recordings of your own: format, skeleton, unit and axis are found out, and said.
+
     \b
     Examples:
       halpose data prepare ntu60 --source nturgb+d_skeletons --out stores/ntu60
       halpose data prepare ntu60 --source nturgb+d_skeletons --out stores/part2 --shard 2/8
+      halpose data prepare --source MY-RECORDINGS --labels labels.csv --out stores/mine
     """
+    from halpose.data.own import prepare_own
     from halpose.data.prepare import Progress
     from halpose.data.prepare import prepare as make_store
 
+    if name is not None and (labels or layout or people):
+        raise click.UsageError(f"--labels, --layout and --people are for recordings of your own; leave {name} out")
+    if name is None and shard:
+        raise click.UsageError("--shard is for data sets with a name; own recordings are prepared on one machine")
     with bar("{task.fields[aside]}") as progress:
         task = progress.add_task("prepare", total=None, aside="")
 
@@ -116,13 +133,21 @@ def prepare(
             aside = f"{now.set_aside} set aside" if now.set_aside else ""
             progress.update(task, total=now.files, completed=now.done, aside=aside)
 
-        report = make_store(
-            name, source, out, workers=workers, dtype=dtype, overwrite=overwrite, missing_list=missing_list,
-            shard=shard, progress=advance,
-        )  # fmt: skip
+        if name is None:
+            report = prepare_own(
+                source, out, labels=labels, layout=layout, people=people, workers=workers, dtype=dtype,
+                overwrite=overwrite, missing_list=missing_list, progress=advance,
+            )  # fmt: skip
+        else:
+            report = make_store(
+                name, source, out, workers=workers, dtype=dtype, overwrite=overwrite, missing_list=missing_list,
+                shard=shard, progress=advance,
+            )  # fmt: skip
     for line in report.summary():
         show(line, as_json)
-    following = ("data", "merge", "PARTS", "--out", "STORE") if shard else ("train", out, "--out", f"runs/{name}")
+    following = (
+        ("data", "merge", "PARTS", "--out", "STORE") if shard else ("train", out, "--out", f"runs/{name or out.name}")
+    )
     remark(f"{report.seconds:.1f} s; next: {command(*following)}")
     if as_json:
         print_json(

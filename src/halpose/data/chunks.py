@@ -16,6 +16,7 @@ import numpy as np
 from halpose import io
 from halpose.data.chunk_files import ChunkCounts, Prepared, SetAside, write_chunk
 from halpose.data.normalise import clean
+from halpose.data.own_form import OtherSkeleton, OwnForm
 from halpose.data.source import SourceFile
 from halpose.data.splits import numbered, video_keys
 from halpose.errors import DataError, HalposeError
@@ -39,6 +40,7 @@ class Settings:
         least_confidence: joints that the source is less sure of are missing.
         pruned: clip names that are left out, and the reason.
         listed: clip names that a list of missing skeletons holds.
+        own: what is done to recordings of one's own, whose format, then, may differ from file to file.
     """
 
     root: str
@@ -51,6 +53,7 @@ class Settings:
     least_confidence: float = 0.0
     pruned: dict[str, str] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
+    own: OwnForm | None = None
 
 
 def divide(files: Items[SourceFile]) -> list[tuple[SourceFile, ...]]:
@@ -96,9 +99,11 @@ def _clean_file(settings: Settings, file: str) -> Iterator[Prepared | SetAside]:
             yield excluded
             return
     try:
-        for sequence in io.read(path, settings.format):
+        for sequence in io.read(path, None if settings.own else settings.format):
             clips += 1
             yield _clean_clip(settings, file, _complete(sequence, path.stem))
+    except OtherSkeleton:
+        raise
     except Exception as error:  # a reader's own fault costs one file and is named, not a night's work
         reason = f"after {clips} whole clips, which are kept: " if clips else ""
         if isinstance(error, HalposeError | OSError):
@@ -123,14 +128,18 @@ def _excluded(settings: Settings, file: str, name: str) -> SetAside | None:
 def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared | SetAside:
     """Clean one clip, or say why it is set aside."""
     name = sequence.name
-    joints, channels = sequence.positions.shape[2:]
     if excluded := _excluded(settings, file, name):
         return excluded
-    if sequence.layout != settings.layout or channels != settings.channels:
+    keys = {"style": str(sequence.extra["style"])} if "style" in sequence.extra else {}
+    if settings.own:
+        sequence, own_keys = settings.own.fit(sequence, file)
+        name, keys = sequence.name, keys | own_keys
+    joints, channels = sequence.positions.shape[2:]
+    if sequence.skeleton.name != settings.layout or channels != settings.channels:
         return SetAside(
             file,
             "damaged",
-            f"layout {sequence.layout} with {joints} joints and {channels} channels; the data set has "
+            f"layout {sequence.skeleton.name} with {joints} joints and {channels} channels; the data set has "
             f"{settings.layout} and {settings.channels} channels",
             name,
         )
@@ -147,7 +156,6 @@ def _clean_clip(settings: Settings, file: str, sequence: Sequence) -> Prepared |
     largest = float(np.nanmax(np.abs(clip.positions)))
     if largest > settings.largest:
         return SetAside(file, "damaged", f"coordinate {largest:g} does not fit the store", name)
-    keys = {"style": str(sequence.extra["style"])} if "style" in sequence.extra else {}
     return Prepared(clip, file, keys)
 
 

@@ -14,29 +14,29 @@ import json
 import os
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import halpose
+from halpose.data.assembly import assemble
 from halpose.data.catalog import find_spec
-from halpose.data.chunk_files import SetAside, read_chunk
-from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, share, split_keys
+from halpose.data.chunk_files import SetAside
+from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, share
 from halpose.data.parallel import Progress, chunk_path, claim, cores, make_chunks
-from halpose.data.prepare_report import PrepareReport, Published, count, deviations, nothing_usable
+from halpose.data.prepare_report import PrepareReport, Published, count, deviations, in_parts, nothing_usable
 from halpose.data.source import Source, find_source
 from halpose.data.spec import DatasetSpec
 from halpose.data.splits import SplitRule, resolve_videos
 from halpose.data.store_files import FORMAT_VERSION
 from halpose.data.store_writer import StoreWriter
 from halpose.errors import ConfigError, DataError
-from halpose.skeleton import load_layout
+from halpose.skeleton import Layout, load_layout
 
-__all__ = ["PrepareReport", "Progress", "SetAside", "prepare", "read_missing_list"]
+__all__ = ["PrepareReport", "Progress", "SetAside", "largest_of", "make_store", "prepare", "read_missing_list"]
 
 
 def prepare(
@@ -69,35 +69,74 @@ def prepare(
         DataError: the folder is wrong, nothing in it can be used, or the store cannot be written.
         ConfigError: there is no such data set, dtype or shard.
     """
-    started = time.perf_counter()
     spec = find_spec(data_set) if isinstance(data_set, str) else data_set
-    if dtype not in ("float32", "float16"):
-        raise ConfigError(f"a store holds float32 or float16, not {dtype}")
-    out = Path(os.path.abspath(out))
+    largest = largest_of(dtype)
     whole = find_source(spec, Path(source))
-    found, spec = _share(whole, shard), whole.spec
+    spec = whole.spec
     listed = read_missing_list(Path(missing_list)) if missing_list is not None else frozenset()
     settings = Settings(
-        root=str(found.root.absolute()),
-        format=found.format,
+        root=str(whole.root.absolute()),
+        format=whole.format,
         layout=spec.layout,
         people=spec.people,
         channels=spec.channels,
         classes=len(spec.classes),
-        largest=float(np.finfo(dtype).max),
-        least_confidence=spec.least_confidence,
+        largest=largest,
         pruned=dict.fromkeys(sorted(spec.prune), spec.prune_why),
         listed=listed,
     )
+    return make_store(
+        whole, settings, load_layout(spec.layout), out,
+        workers=workers, dtype=dtype, overwrite=overwrite, shard=shard, progress=progress,
+    )  # fmt: skip
+
+
+def make_store(
+    whole: Source,
+    settings: Settings,
+    layout: Layout,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    dtype: str = "float32",
+    overwrite: bool = False,
+    shard: tuple[int, int] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    remarks: Iterable[str] = (),
+    aside: Iterable[SetAside] = (),
+) -> PrepareReport:
+    """The work itself: files that were found to a store.
+
+    Args:
+        whole: what to read.
+        settings: how.
+        layout: of the store.
+        out: see `prepare`.
+        workers: see there.
+        dtype: see there.
+        overwrite: see there.
+        shard: see there.
+        progress: see there.
+        remarks: what the report says before everything else.
+        aside: files that were set aside already.
+    """
+    started = time.perf_counter()
+    out = Path(os.path.abspath(out))
+    found, spec = _share(whole, shard), whole.spec
     rules, notes = _resolve(spec, found.root)
+    notes = [*remarks, *notes]
     provenance = _provenance(spec, found)
+    if settings.own:
+        provenance["upright"] = {
+            name: {**asdict(upright), "scale": upright.scale} for name, upright in settings.own.upright.items()
+        }
     if shard:
         provenance["shard"] = {"number": shard[0], "of": shard[1], "whole": _fingerprint(settings, whole, times=False)}
     chunks = divide(found.files)
     workers = min(workers or cores(), len(chunks))
     writer = StoreWriter(
         out,
-        layout=load_layout(spec.layout),
+        layout=layout,
         people=spec.people,
         channels=spec.channels,
         name=spec.name,
@@ -111,17 +150,19 @@ def prepare(
         partial = out.with_name(out.name + ".partial")
         kept = claim(partial, _fingerprint(settings, found), len(chunks))
         make_chunks(settings, chunks, partial, workers, progress)
-        assembly = _assemble(writer, rules, [chunk_path(partial, at) for at in range(len(chunks))])
+        assembly = assemble(writer, rules, [chunk_path(partial, at) for at in range(len(chunks))], aside)
         if not len(writer):
             shutil.rmtree(partial, ignore_errors=True)
             raise DataError(nothing_usable(found, assembly.set_aside))
         published = Published.of(spec)
         counts = count(published, len(writer), assembly.codes)
+        if settings.own:
+            notes += [in_parts(name, codes) for name, codes in assembly.codes.items()]
         resolved = list(notes)
         if shard:
             notes.append(f"shard {shard[0]} of {shard[1]}: {len(found.files)} of {len(whole.files)} files")
         else:
-            notes += deviations(published, found.synthetic, counts, len(listed), assembly.set_aside)
+            notes += deviations(published, found.synthetic, counts, len(settings.listed), assembly.set_aside)
         writer.report = {
             "data_set": spec.name,
             "format": found.format,
@@ -136,7 +177,7 @@ def prepare(
         if shard:  # what `merge` needs to write the report of the whole
             writer.report["shard"] = {
                 "published": asdict(published),
-                "listed": len(listed),
+                "listed": len(settings.listed),
                 "notes": resolved,
                 "clips": [list(pair) for pair in assembly.clips.items()],
             }
@@ -172,6 +213,13 @@ def read_missing_list(path: Path) -> frozenset[str]:
     if not names:
         raise DataError(f"{path}: names no clip; one name a line is expected, such as S001C002P005R002A008")
     return names
+
+
+def largest_of(dtype: str) -> float:
+    """The largest coordinate that a store holds."""
+    if dtype not in ("float32", "float16"):
+        raise ConfigError(f"a store holds float32 or float16, not {dtype}")
+    return float(np.finfo(dtype).max)
 
 
 def _resolve(spec: DatasetSpec, root: Path) -> tuple[dict[str, SplitRule], list[str]]:
@@ -224,46 +272,3 @@ def _fingerprint(settings: Settings, found: Source, times: bool = True) -> str:
         "files": [(file.path, file.size, file.modified if times else 0) for file in found.files],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass
-class _Assembly:
-    set_aside: list[SetAside] = field(default_factory=list)
-    repairs: Counter[str] = field(default_factory=Counter)
-    repaired: dict[str, dict[str, int]] = field(default_factory=dict)
-    codes: dict[str, np.ndarray] = field(default_factory=dict)
-    clips: Counter[str] = field(default_factory=Counter)  # of each file
-    frames: int = 0
-
-
-def _assemble(writer: StoreWriter, rules: Mapping[str, SplitRule], paths: list[Path]) -> _Assembly:
-    """Append every chunk's clips in order and divide them by the split rules."""
-    assembly = _Assembly()
-    codes: dict[str, list[int]] = {name: [] for name in rules}
-    owner: dict[str, str] = {}
-    for path in paths:
-        for item in read_chunk(path):
-            if isinstance(item, SetAside):
-                assembly.set_aside.append(item)
-                continue
-            clip = item.clip
-            if clip.name in owner:
-                reason = f"a clip of this name was read from {owner[clip.name]} already"
-                assembly.set_aside.append(SetAside(item.file, "duplicate", reason, clip.name))
-                continue
-            owner[clip.name] = item.file
-            assembly.clips[item.file] += 1
-            writer.append(clip)
-            keys = split_keys(item)
-            for name, rule in rules.items():
-                codes[name].append(rule.part(keys))
-            if clip.repairs:
-                assembly.repairs.update(clip.repairs)
-                assembly.repaired[clip.name] = dict(clip.repairs)
-            assembly.frames += clip.positions.shape[1]
-    assembly.set_aside.sort(key=lambda item: (item.file, item.clip))  # in no order that the chunks decide
-    for name, values in codes.items():
-        assembly.codes[name] = np.array(values, dtype=np.int8)
-        if values:
-            writer.set_split(name, assembly.codes[name])
-    return assembly

@@ -92,6 +92,14 @@ def count(published: Published, clips: int, codes: Mapping[str, np.ndarray]) -> 
     return counts
 
 
+def in_parts(split: str, codes: np.ndarray) -> str:
+    """How many clips each part of a split has, in words."""
+    found = {part: int((codes == code).sum()) for part, code in PART_CODES.items()}
+    said = ", ".join(f"{number} {part}" for part, number in found.items())
+    empty = "" if all(found.values()) else "; a part is empty: record more, or say who is in which with --labels"
+    return f"split {split}: {said}{empty}"
+
+
 def deviations(
     published: Published,
     synthetic: bool,

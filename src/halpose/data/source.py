@@ -58,7 +58,7 @@ def find_source(spec: DatasetSpec, folder: Path) -> Source:
     if not folder.exists():
         raise DataError(f"{folder}: no such folder; give the folder that holds {spec.title}: {spec.source}")
     root = folder if folder.is_dir() else folder.parent
-    here = list(_walk(root)) if folder.is_dir() else [_describe(folder, folder.name)]
+    here = list(walk(root)) if folder.is_dir() else [_describe(folder, folder.name)]
     marks = [root / SYNTHETIC_MARK, *(root / file.path for file in here if file.path.endswith(f"/{SYNTHETIC_MARK}"))]
     mark = next((path for path in marks if path.is_file()), None)
     for form in spec.forms:
@@ -88,7 +88,7 @@ def _generated(spec: DatasetSpec, mark: Path) -> DatasetSpec:
     )
 
 
-def _walk(root: Path) -> Iterator[SourceFile]:
+def walk(root: Path) -> Iterator[SourceFile]:
     """Every file below a folder, links followed, hidden ones left out."""
     seen = set()
     for folder, folders, files in os.walk(root, followlinks=True):

@@ -39,6 +39,7 @@ def read(path: Path, layout: str | None = None) -> Iterator[Sequence]:
         shape = " x ".join(map(str, data.shape))
         raise refused(path, f"an array of {data.dtype}, {shape}", "expected clips x 3 x frames x joints x people")
     clips, _, frames, joints, people = data.shape
+    guessed = {} if layout else {"by_number": True}
     layout = layout or LAYOUT_OF_JOINTS.get(joints)
     if layout is None or len(load_layout(layout)) != joints:
         known = ", ".join(f"{number} ({usual})" for number, usual in LAYOUT_OF_JOINTS.items())
@@ -58,6 +59,7 @@ def read(path: Path, layout: str | None = None) -> Iterator[Sequence]:
             camera=fields.get("camera", 0),
             setup=fields.get("setup", 0),
             people=tuple(str(person + 1) for person in range(people)),
+            extra=dict(guessed),
         )
 
 

@@ -75,7 +75,10 @@ def read(path: Path) -> Iterator[Sequence]:
             people=tuple(str(person + 1) for person in range(every.shape[1])),
             fps=fps,
             confidence=None if confidence is None else confidence[clip][:, :length][:, :, order],
-            extra={"label": label} if isinstance(label, str) else {},
+            extra={
+                **({"label": label} if isinstance(label, str) else {}),
+                **({} if {*_NAMES, "layout"} & set(arrays) else {"by_number": True}),
+            },
         )
 
 
