@@ -256,6 +256,8 @@ class Config:
     epochs: float = 0.0
     """Passes over the training clips; 0: use `steps`."""
     batch_size: int = 64
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the products inside encoders and projectors; weights, embeddings, losses and optimizer stay float32."""
     seed: int = 0
     checkpoint_every: int = 500
     """Steps between checkpoints (one is always written at the end and on interruption)."""

@@ -71,6 +71,35 @@ def test_resumed_run_equals_one_never_stopped(store: Store, tmp_path: Path, opti
     assert losses[12] == rows[0][2]["loss"] and losses[24] == rows[0][-1]["loss"]
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_lower_precision_resumes_and_learns_as_well(store: Store, tmp_path: Path, precision: str) -> None:
+    config = replace(SMALL, optimizer=OptimizerConfig(learning_rate=3e-3, warmup=3, clip_norm=1.0))
+    full = train(store, config, tmp_path / "full", device="cpu")
+    lower = replace(config, precision=precision)
+    whole = train(store, lower, tmp_path / "whole", device="cpu")
+    for stop in (5, None):
+        train(store, lower, tmp_path / "parts", device="cpu", resume=stop is None, stop_at=stop)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert whole.loss != full.loss and whole.loss == pytest.approx(full.loss, abs=0.2)
+    state = final_state(tmp_path / "whole")
+    assert {value.dtype for name, value in state.items() if value.is_floating_point() and "step" not in name} <= {
+        torch.float32, torch.float64
+    }  # fmt: skip
+    assert ("scaler/scale" in state) == (precision == "float16")
+
+
+def test_gradients_that_overflow_cost_a_step_and_a_smaller_scale(store: Store, tmp_path: Path) -> None:
+    config, _ = fit_config(store, replace(SMALL, precision="float16"))
+    trainer = Trainer(store, config, tmp_path, torch.device("cpu"))
+    trainer.scaler.load_state_dict(trainer.scaler.state_dict() | {"scale": 1e38})
+    before = [parameter.detach().clone() for _, parameter in trainer.method.query_parameters()]
+    with trainer.batches.coming(0, 1):
+        trainer.take_step()
+    for old, (name, new) in zip(before, trainer.method.query_parameters(), strict=True):
+        assert torch.equal(old, new), name
+    assert trainer.scaler.get_scale() < 1e38
+
+
 def test_resume_after_a_kill_forgets_rows_that_will_be_written_again(store: Store, tmp_path: Path) -> None:
     train(store, SMALL, tmp_path / "run", device="cpu", stop_at=16)
     metrics = tmp_path / "run" / "metrics.jsonl"

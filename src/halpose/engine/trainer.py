@@ -196,6 +196,8 @@ class Trainer:
         self.names = [name for name, _ in named]
         self.averaging = GradientMean(named, ranks)
         self.optimizer = build_optimizer(config.optimizer, named)
+        # Gradients in float16 would fall below its smallest number; with any other precision this does nothing.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.method_generator = torch.Generator(device).manual_seed(seed_of(config.seed, METHOD))
         self.step = 0
         self.stop = Stop(ranks)
@@ -253,9 +255,11 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         output = self._differentiate(batch, moment)
         if self.config.optimizer.clip_norm:
+            self.scaler.unscale_(self.optimizer)
             parameters = [parameter for _, parameter in self.method.query_parameters()]
             torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip_norm)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.method.after_step(output, batch.clips, moment)
         self.step += 1
         return output.values
@@ -269,7 +273,7 @@ class Trainer:
             views = {name: view[mine] for name, view in batch.views.items()}
             output: Output = self.method(views, batch.clips[mine], moment)
             with self.averaging.held(part + 1 < parts):
-                torch.autograd.backward(output.loss / parts if parts > 1 else output.loss)
+                torch.autograd.backward(self.scaler.scale(output.loss / parts if parts > 1 else output.loss))
             outputs.append(output)
         self.averaging.finish()
         return outputs[0] if parts == 1 else Output.of_parts(outputs, size)
@@ -294,6 +298,7 @@ class Trainer:
         training = pack_optimizer(self.optimizer, self.names)
         training["generator/views"] = self.batches.generator.get_state()
         training["generator/method"] = self.method_generator.get_state()
+        training |= {f"scaler/{name}": torch.tensor(value) for name, value in self.scaler.state_dict().items()}
         save_checkpoint(
             self.out,
             self.step,
@@ -308,6 +313,8 @@ class Trainer:
         checkpoint = load_checkpoint(run, self.ranks.told_by_first(latest_step(run)))
         load_weights(self.method, checkpoint.weights, checkpoint.path, ignore)
         unpack_optimizer(self.optimizer, self.names, checkpoint.training)
+        if scaler := {name: checkpoint.training[f"scaler/{name}"].item() for name in self.scaler.state_dict()}:
+            self.scaler.load_state_dict(scaler)
         if checkpoint.about.get("device") == self.device.type:
             self.batches.generator.set_state(checkpoint.training["generator/views"])
             self.method_generator.set_state(checkpoint.training["generator/method"])

@@ -226,7 +226,8 @@ def build_streams(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device).item()))
             encoder = build_encoder(settings, layout, people, channels * len(modalities))
-            branch = Branch(encoder, build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding))
+            projector = build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding)
+            branch = Branch(encoder, projector, getattr(torch, config.precision))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
         streams[name] = (
             SiameseStream(name, branch, queue)

@@ -71,17 +71,26 @@ class StreamOutput:
 
 
 class Branch(nn.Module):
-    """Encoder and projector: a view in, its embedding out."""
+    """Encoder and projector: a view in, its embedding out.
 
-    def __init__(self, encoder: Encoder, projector: nn.Module) -> None:
+    Args:
+        encoder: gives a feature.
+        projector: takes it.
+        precision: in which their products are computed; what comes out is float32 whatever it is.
+    """
+
+    def __init__(self, encoder: Encoder, projector: nn.Module, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.encoder = encoder
         self.projector = projector
+        self.precision = precision
 
     def project(self, x: View) -> Float[Tensor, "n d"]:
         """Projection of each view, of any length."""
-        projection: Tensor = self.projector(self.encoder(x))
-        return projection
+        is_full = self.precision == torch.float32
+        with torch.autocast(x.device.type, None if is_full else self.precision, enabled=not is_full):
+            projection: Tensor = self.projector(self.encoder(x))
+        return projection if is_full else projection.float()
 
     def forward(self, x: View) -> Float[Tensor, "n d"]:
         """Unit embedding of each view."""
