@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from halpose.config import Config
+    from halpose.data.own import prepare_own
     from halpose.data.prepare import prepare
     from halpose.data.store import Store, StoreWriter
     from halpose.engine.run import Run
@@ -35,6 +36,7 @@ _PUBLIC = {
     "load_recipe": "halpose.settings",
     "override_text": "halpose.settings",
     "prepare": "halpose.data.prepare",
+    "prepare_own": "halpose.data.own",
     "read": "halpose.io",
     "train": "halpose.engine.trainer",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "load_recipe",
     "override_text",
     "prepare",
+    "prepare_own",
     "read",
     "train",
 ]
