@@ -23,7 +23,10 @@ LEAST_COMMON = 0.4
 
 # Of one side; names that begin with _ are of the same side.
 _SIDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "_collar": (("neck", "_shoulder"), ("shoulder_center", "_shoulder"), ("_shoulder",)),
+    "_collar": (("_clavicle",), ("neck", "_shoulder"), ("shoulder_center", "_shoulder"), ("_shoulder",)),
+    "_clavicle": (("_collar",), ("neck", "_shoulder"), ("shoulder_center", "_shoulder"), ("_shoulder",)),
+    "_elbow": (("_upper_arm_target", "_forearm_target"),),
+    "_knee": (("_thigh_target", "_shin_target"),),
     "_hand": (("_index", "_pinky"), ("_wrist",)),
     "_wrist": (("_hand",),),
     "_hand_tip": (("_index",),),
