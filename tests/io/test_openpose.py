@@ -121,7 +121,7 @@ def test_one_file_with_all_frames(tmp_path: Path, key: str) -> None:
     made = bodies(joints=18)
     frames = [frame_of(people, key) for people in made]
     path = tmp_path / "a.json"
-    for content in (frames, {f"{at}.jpg": frame for at, frame in enumerate(frames)}):
+    for content in (frames, {"fps": 30, "frames": frames}, {f"{at}.jpg": frame for at, frame in enumerate(frames)}):
         path.write_text(json.dumps(content))
         assert io.sniff(path) == "openpose"
         (clip,) = io.read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,19 @@ def test_crowds_and_endless_recordings_are_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(FormatError, match="1 people in 11 frames; cut it into shorter recordings"):
         whole(found_of([0, 10]), np.ones((2, 17, 2)))
     assert whole(found_of([0, 9]), np.ones((2, 17, 2))).frames == 10
+
+
+def test_a_crowd_of_strangers_is_refused_before_memory_is_taken() -> None:
+    """Everybody in a frame of their own would be a row of a table of as many frames."""
+    many = 20_000
+    found, positions = found_of(list(range(many)), [str(at) for at in range(many)]), np.ones((many, 17, 2))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="20000 people in 20000 frames; cut it"):
+            whole(found, positions)
+        assert tracemalloc.get_traced_memory()[1] < 8 * positions.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@
 135, of which the 17 of COCO that begin them are kept. Hands and faces are not read. Pixels with y down, turned to y
 up. People are not followed by OpenPose and are followed here.
 
-In one file: a list of such frames, an object of them by image name (as AlphaPose writes with `--format open` and
-`cmu`), or Kinetics-Skeleton's `{"data": [{"frame_index": 1, "skeleton": [{"pose": [x, y, ...], "score": [...]}]}],
-"label": ...}`.
+In one file: a list of such frames, also under `frames`, an object of them by image name (as AlphaPose writes with
+`--format open` and `cmu`), or Kinetics-Skeleton's `{"data": [{"frame_index": 1, "skeleton": [{"pose": [x, y, ...],
+"score": [...]}]}], "label": ...}`.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def _file(path: Path) -> Sequence:
     content = read_json(path)
     if isinstance(content, dict) and isinstance(content.get("data"), list):
         return _kinetics(path, content)
+    if isinstance(content, dict) and isinstance(content.get("frames"), list):
+        content = content["frames"]
     if isinstance(content, dict) and any(key in content for key in _PEOPLE):
         content = {path.name.removesuffix("_keypoints.json"): content}
     if isinstance(content, list):
