@@ -12,8 +12,9 @@ from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.averaging import GradientMean
 from halpose.engine.distributed import Launch, join, own_copy
-from halpose.engine.run import Shape, fresh_method
+from halpose.engine.run import Run, Shape, fresh_method
 from halpose.engine.trainer import Summary, Trainer, fit_config, train
+from halpose.inference.sources import Embedded, Reading, embed_sources
 from halpose.methods.base import Moment, Output
 from halpose.settings import override
 from halpose.skeleton import load_layout
@@ -77,3 +78,8 @@ def drawn(launch: Launch, store: Path, config: Config) -> dict[str, list[float]]
 def trained_apart(launch: Launch, store: Path, config: Config, folder: Path) -> Summary:
     """As if no disk were shared: what a rank writes shows in its own folder."""
     return trained(launch, store, config, folder / f"of-rank-{launch.rank}")
+
+
+def embedded(launch: Launch | None, run: Path, sources: list[Path], out: Path, window: float) -> Embedded:
+    """What `halpose embed` does on a rank."""
+    return embed_sources(Run.load(run), sources, out, Reading(window=window), launch=launch)

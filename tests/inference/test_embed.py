@@ -11,17 +11,12 @@ import pytest
 from halpose import io
 from halpose.data.store import Store
 from halpose.engine.run import Run, Shape
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.evaluate.features import extract
-from halpose.inference.clips import fit, windows
-from halpose.inference.embed import Embeddings, embed, load_embeddings, save_embeddings
+from halpose.inference.clips import fit, seconds_of, store_clip, windows
+from halpose.inference.embed import Embeddings, embed, embed_store
 from halpose.inference.recordings import read_recordings
 from halpose.skeleton import Sequence
-
-
-@pytest.fixture(scope="module")
-def run(toy_run: Path) -> Run:
-    return Run.load(toy_run)
 
 
 def kinect25() -> Sequence:
@@ -83,6 +78,64 @@ def test_other_layouts_are_mapped_by_name(run: Run, store: Store) -> None:
     np.testing.assert_allclose(whole(run, [shuffled]).vectors, whole(run, [sequence]).vectors, atol=1e-5)
 
 
+def test_a_store_is_embedded_from_where_it_lies(run: Run, store: Store) -> None:
+    found = embed_store(run, store)
+    windowed = Embeddings.join(
+        list(embed(run, (w for i in range(len(store)) for w in windows(store_clip(store, i), store.layout))))
+    )
+    np.testing.assert_array_equal(found.vectors, windowed.vectors)
+    assert found.names == windowed.names == tuple(store.clips.name)
+    assert found.subjects == windowed.subjects == tuple(store.clips.subject)
+    np.testing.assert_allclose(found.ends, store.clips.lengths / 30)
+    np.testing.assert_allclose(found.ends, windowed.ends)
+    assert found.labels[:3] == tuple(store.classes[i] for i in store.clips.label[:3])
+
+
+def test_windows_of_a_store_are_those_of_its_clips(run: Run, store: Store) -> None:
+    clip = store_clip(store, 3)
+    assert np.shares_memory(clip.positions, store.frames)
+    for ours, theirs in zip(
+        windows(clip, store.layout, 0.5, 0.25), windows(fit(store.clip(3), run.shape), store.layout, 0.5, 0.25),
+        strict=True,
+    ):  # fmt: skip
+        assert (ours.start, ours.end) == (theirs.start, theirs.end)
+        for name in ("positions", "origin", "torso_rotation", "scale_first"):
+            np.testing.assert_array_equal(getattr(ours.clip, name), getattr(theirs.clip, name))
+
+
+def test_seconds_are_counted_from_where_the_recording_begins(run: Run, store: Store) -> None:
+    sequence = store.clip(0)
+    late = replace(
+        sequence, positions=np.pad(sequence.positions, [(0, 0), (15, 4), (0, 0), (0, 0)], constant_values=np.nan)
+    )
+    (whole,) = windows(fit(late, run.shape), store.layout)
+    assert (whole.start, whole.end) == (0.5, pytest.approx(0.5 + sequence.frames / 30))
+    first = next(windows(fit(late, run.shape), store.layout, 0.2, 0.1))
+    assert (first.start, first.end) == (0.5, pytest.approx(0.7))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2s", 2.0), ("2", 2.0), ("500ms", 0.5), (".5 S", 0.5), ("1.5min", 90.0)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert seconds_of(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "0", "-2s", "2m3s", "1e400", "nan", "inf", "two"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ConfigError, match="write 2s, 0.5s or 500ms"):
+        seconds_of(text)
+
+
+def test_embeddings_say_what_made_them(run: Run, store: Store) -> None:
+    trained, other = embed_store(run, store, ["joint"]).about, embed_store(run, store, ["joint"], "untrained").about
+    assert trained["streams"] == ["joint"] and trained["step"] == 4
+    assert trained["weights"] != other["weights"]
+    assert trained["weights"] == embed_store(run, store, ["joint"]).about["weights"]
+    with pytest.raises(ConfigError, match="no stream named 'bone'"):
+        embed_store(run, store, ["bone"])
+
+
 def test_a_run_of_3d_refuses_2d(run: Run, store: Store) -> None:
     sequence = store.clip(0)
     with pytest.raises(DataError, match="2-D, but the run was trained on 3-D"):
@@ -117,26 +170,3 @@ def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
     (found,) = read_recordings([tmp_path], set_aside=lambda file, reason: told.append((file.name, reason)))
     assert found.name == "b"
     assert [name for name, _ in told] == ["a.skeleton"] and "a.skeleton" not in told[0][1]
-
-
-def test_kept_embeddings_are_the_same(run: Run, store: Store, tmp_path: Path) -> None:
-    found = whole(run, list(store)[:3])
-    save_embeddings(tmp_path / "a.npz", found)
-    again = load_embeddings(tmp_path / "a.npz")
-    np.testing.assert_array_equal(again.vectors, found.vectors)
-    assert (again.names, again.about) == (found.names, found.about)
-    with pytest.raises(DataError, match=r"\.npz or \.parquet"):
-        save_embeddings(tmp_path / "a.csv", found)
-    (tmp_path / "b.npz").write_bytes(b"PK")
-    with pytest.raises(DataError, match="no embeddings"):
-        load_embeddings(tmp_path / "b.npz")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
-
-
-def test_parquet_holds_what_npz_does(run: Run, store: Store, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    found = whole(run, list(store)[:3])
-    save_embeddings(tmp_path / "a.parquet", found)
-    table = parquet.read_table(tmp_path / "a.parquet")
-    assert table["name"].to_pylist() == list(found.names)
-    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), np.float32), found.vectors)

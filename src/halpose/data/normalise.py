@@ -44,6 +44,7 @@ class CleanClip:
         camera: camera or view number, 0 when unknown.
         setup: recording setup number, 0 when unknown.
         fps: frames per second, 0 when unknown.
+        begin: frame of the recording that is the first of the clip.
     """
 
     positions: Float[np.ndarray, "m t v c"]
@@ -60,6 +61,7 @@ class CleanClip:
     camera: int = 0
     setup: int = 0
     fps: float = 0.0
+    begin: int = 0
 
     @property
     def people(self) -> int:
@@ -128,6 +130,7 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None, least_c
         camera=sequence.camera,
         setup=sequence.setup,
         fps=sequence.fps,
+        begin=start,
     )
 
 

@@ -66,12 +66,12 @@ class ColumnSpool:
         self._flush()
         with zipfile.ZipFile(file, "w") as archive:
             offsets = np.concatenate(self._offsets)
-            _write_member(archive, "offsets", offsets.dtype, offsets.shape, [offsets])
+            write_member(archive, "offsets", offsets.dtype, offsets.shape, [offsets])
             for column, (kind, row) in COLUMNS.items():
                 dtype = np.dtype(f"U{self._width(column)}" if kind == "U" else kind)
-                _write_member(archive, column, dtype, (len(self), *row), self._read(column, dtype, row))
+                write_member(archive, column, dtype, (len(self), *row), self._read(column, dtype, row))
             for name, codes in splits.items():
-                _write_member(archive, f"split/{name}", codes.dtype, codes.shape, [codes])
+                write_member(archive, f"split/{name}", codes.dtype, codes.shape, [codes])
 
     def close(self) -> None:
         """Let go of the spool."""
@@ -118,7 +118,7 @@ def _longest(texts: np.ndarray) -> int:
     return max(1, int(np.char.str_len(texts).max(initial=0)))
 
 
-def _write_member(
+def write_member(
     archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], blocks: Iterable[np.ndarray]
 ) -> None:
     """One array of the archive, block by block."""

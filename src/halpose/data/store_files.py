@@ -133,7 +133,7 @@ def read_meta(path: Path) -> dict[str, Any]:
 
 
 # What numpy, zipfile and Layout are known to raise over a file that is not what it should be.
-_DAMAGE = (
+DAMAGE = (
     ConfigError,
     EOFError,
     LookupError,
@@ -156,7 +156,7 @@ def _guarded(file: Path, read: Callable[[], Any]) -> Any:
         return read()
     except FileNotFoundError:
         raise StoreError(f"{file}: missing; {_REMEDY}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise StoreError(f"{file}: damaged ({error}); {_REMEDY}") from None
 
 
@@ -181,17 +181,8 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
 
     def read() -> dict[str, Any]:
         with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as arrays:
-
-            def column(name: str) -> np.ndarray:
-                assert arrays.zip is not None
-                member = arrays.zip.getinfo(f"{name}.npy")
-                if member.file_size > MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED:
-                    return _map_member(file, stream, member)
-                found: np.ndarray = arrays[name]
-                return found
-
-            table: dict[str, Any] = {name: column(name) for name in ("offsets", *COLUMNS)}
-            table["split"] = {name: column(f"split/{name}") for name in splits}
+            table: dict[str, Any] = {name: read_member(file, stream, arrays, name) for name in ("offsets", *COLUMNS)}
+            table["split"] = {name: read_member(file, stream, arrays, f"split/{name}") for name in splits}
             return table
 
     table = _guarded(file, read)
@@ -203,6 +194,16 @@ def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:
         if array.shape != shape or (array.dtype.kind != "U" if kind == "U" else array.dtype != kind):
             raise StoreError(f"{file}: {name} is {array.dtype} {array.shape}, expected {kind} {shape}; {_REMEDY}")
     return Clips(**table)
+
+
+def read_member(file: Path, stream: BinaryIO, arrays: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    """An array of an archive; a large one as a memory map."""
+    assert arrays.zip is not None
+    member = arrays.zip.getinfo(f"{name}.npy")
+    if member.file_size > MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED:
+        return _map_member(file, stream, member)
+    found: np.ndarray = arrays[name]
+    return found
 
 
 def _map_member(file: Path, stream: BinaryIO, member: zipfile.ZipInfo) -> np.ndarray:

@@ -66,13 +66,16 @@ class Launch:
 
 
 @contextlib.contextmanager
-def join(launch: Launch | None, device: torch.device, kept: Callable[[], str]) -> Iterator[Ranks]:
-    """Meet the other processes, for as long as the training lasts; a process alone meets nobody.
+def join(
+    launch: Launch | None, device: torch.device, kept: Callable[[], str], again: str = " with --resume"
+) -> Iterator[Ranks]:
+    """Meet the other processes, for as long as the work lasts; a process alone meets nobody.
 
     Args:
         launch: what torchrun said.
         device: NCCL exchanges what lies on CUDA devices, gloo what lies on the host.
-        kept: says what is left of the training if a rank is lost.
+        kept: says what is left of the work if a rank is lost.
+        again: how to start once more then.
 
     Raises:
         TrainingError: another rank has ended, hangs, or cannot be reached.
@@ -98,7 +101,7 @@ def join(launch: Launch | None, device: torch.device, kept: Callable[[], str]) -
             raise
         raise TrainingError(
             f"rank {launch.rank} of {launch.world}: another rank has ended or cannot be reached "
-            f"({_first_line(error)}); {kept()}; see what that rank said, then start all of them again with --resume"
+            f"({_first_line(error)}); {kept()}; see what that rank said, then start all of them again{again}"
         ) from error
     finally:
         # Closed connections tell the others that this rank ends. Where it fails, NCCL's are left to the end of the

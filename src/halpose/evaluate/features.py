@@ -101,16 +101,43 @@ def run_features(
         CheckpointError: the run cannot read this store.
         ConfigError: the store has no such split, or the run no such stream.
     """
-    run.check_store(store)
-    method = run.method if kind == "trained" else run.untrained(device)
     clips = store.part(split, "all")
     row = np.full(len(store), -1)
     row[clips] = np.arange(len(clips))
     sets = {}
-    for name in chosen_streams(run, streams):
-        features = _stream_features(run, method, name, store, clips, device, kind, progress)
+    for name, features in clip_features(run, store, clips, kind, device, streams, progress):
         sets[name] = split_features(store, split, lambda part, found=features: found[row[part]])  # type: ignore[misc]
     return side_by_side(sets)
+
+
+def clip_features(
+    run: Run,
+    store: Store,
+    clips: Int[np.ndarray, " n"],
+    kind: str = "trained",
+    device: torch.device | str = "cpu",
+    streams: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Iterator[tuple[str, Float[np.ndarray, "n d"]]]:
+    """Features of clips of a store, of one stream after another, kept as `run_features` says.
+
+    Args:
+        run: the run.
+        store: the recordings; of the run's layout.
+        clips: which.
+        kind: `trained`, or `untrained`.
+        device: where to compute.
+        streams: of which streams, in this order; all of the run's when empty.
+        progress: told how many clips are done.
+
+    Raises:
+        CheckpointError: the run cannot read this store.
+        ConfigError: the run has no such stream.
+    """
+    run.check_store(store)
+    method = run.method if kind == "trained" else run.untrained(device)
+    for name in chosen_streams(run, streams):
+        yield name, _stream_features(run, method, name, store, clips, device, kind, progress)
 
 
 def chosen_streams(run: Run, streams: Sequence[str]) -> tuple[str, ...]:

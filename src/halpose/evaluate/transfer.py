@@ -73,6 +73,23 @@ def adapt(run: Run, store: Store, split: str, part: str) -> tuple[Store, tuple[s
         DataError: clips or people that pre-training saw would be scored, or the joints have too little in common.
     """
     notes = overlap(run, store, split, part)
+    taken, changes = as_input(run, store)
+    return taken, notes + changes
+
+
+def as_input(run: Run, store: Store) -> tuple[Store, tuple[str, ...]]:
+    """A store as a run's encoder takes it.
+
+    Args:
+        run: the run.
+        store: recordings of any layout.
+
+    Returns:
+        The store, with other frames and transforms where joints or people differ, and what a reader should know.
+
+    Raises:
+        DataError: the joints have too little in common, or the run takes 3-D and this is 2-D, or the other way round.
+    """
     shape, theirs = run.shape, Shape.of_store(store)
     if shape.channels != theirs.channels:
         raise DataError(
@@ -80,7 +97,8 @@ def adapt(run: Run, store: Store, split: str, part: str) -> tuple[Store, tuple[s
             "use a store of as many"
         )
     if (shape.layout.joints, shape.people) == (theirs.layout.joints, theirs.people):
-        return store, notes
+        return store, ()
+    notes: tuple[str, ...] = ()
     joints = map_joints(store.layout, shape.layout, str(store.path))
     if not joints.is_identity:
         notes += (joints.describe(),)

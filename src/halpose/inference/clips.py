@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from halpose.data.normalise import CleanClip, clean, transforms
+from halpose.data.store import Store
+from halpose.data.store_files import COLUMNS
 from halpose.engine.run import Shape
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.mapping import map_joints
 from halpose.skeleton import Layout, Sequence
+
+_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(ms|s|sec|min|h)?")
+_UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,28 @@ class Window:
         clip: its frames, with transforms of their own.
         start: seconds from the beginning of the recording; NaN where its frame rate is not known.
         end: likewise.
+        source: file or store that it comes from, "" where it was never one.
+        label: name of the class, "" where nobody gave one.
     """
 
     clip: CleanClip
     start: float
     end: float
+    source: str = ""
+    label: str = ""
+
+
+def seconds_of(duration: str | float) -> float:
+    """A duration as people write it: `2`, `2s`, `500ms`, `1.5min`.
+
+    Raises:
+        ConfigError: it is none, or not above zero.
+    """
+    found = _DURATION.fullmatch(str(duration).strip().lower())
+    seconds = float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
+    if not 0 < seconds < np.inf:
+        raise ConfigError(f"{duration!r} is no duration; write 2s, 0.5s or 500ms")
+    return seconds
 
 
 def fit(sequence: Sequence, shape: Shape) -> CleanClip:
@@ -53,6 +76,16 @@ def fit(sequence: Sequence, shape: Shape) -> CleanClip:
     return _with(clip, map_joints(layout, shape.layout, sequence.name).apply(clip.positions), shape.layout)
 
 
+def store_clip(store: Store, index: int) -> CleanClip:
+    """A clip of a prepared store; its frames stay where they are until somebody reads them."""
+    start, end = store.clips.offsets[index : index + 2]
+    columns = {name: getattr(store.clips, name)[index] for name in COLUMNS if name != "people"}
+    for name in ("label", "camera", "setup"):
+        columns[name] = int(columns[name])
+    columns |= {"name": str(columns["name"]), "subject": str(columns["subject"]), "fps": float(columns["fps"])}
+    return CleanClip(store.frames[start:end].swapaxes(0, 1), store.layout.name, **columns)
+
+
 def windows(clip: CleanClip, layout: Layout, seconds: float = 0.0, stride: float = 0.0) -> Iterator[Window]:
     """A clip whole, or in windows of so many seconds.
 
@@ -70,8 +103,9 @@ def windows(clip: CleanClip, layout: Layout, seconds: float = 0.0, stride: float
     """
     frames = clip.positions.shape[1]
     rate = clip.fps or np.nan
+    before = clip.begin / rate if clip.begin else 0.0
     if not seconds:
-        yield Window(clip, 0.0, frames / rate)
+        yield Window(clip, before, before + frames / rate)
         return
     if not clip.fps:
         raise DataError(f"{clip.name}: windows are in seconds, but its frame rate is not known; give one with --fps")
@@ -79,7 +113,8 @@ def windows(clip: CleanClip, layout: Layout, seconds: float = 0.0, stride: float
     for start in (*range(0, frames - length, step), max(0, frames - length)):
         stretch = clip.positions[:, start : start + length]
         if np.isfinite(stretch[0]).any():
-            yield Window(_with(clip, stretch, layout), start / rate, (start + stretch.shape[1]) / rate)
+            cut = _with(clip, np.asarray(stretch, np.float32), layout)
+            yield Window(cut, before + start / rate, before + (start + stretch.shape[1]) / rate)
 
 
 def _with(clip: CleanClip, positions: np.ndarray, layout: Layout) -> CleanClip:

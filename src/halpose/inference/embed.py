@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 
 from halpose.data.memory import memory_store
+from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.errors import DataError
-from halpose.evaluate.features import extract
+from halpose.evaluate.base import Progress, silent
+from halpose.evaluate.features import chosen_streams, clip_features, extract
+from halpose.evaluate.transfer import as_input
 from halpose.inference.clips import Window
+from halpose.methods import Method
+from halpose.parts.ranks import ALONE, Ranks
 
 _BLOCK = 256  # clips that are held and embedded at a time
+TEXTS = ("names", "sources", "labels", "subjects")
 
 
 @dataclass(frozen=True)
@@ -30,22 +36,41 @@ class Embeddings:
         names: of the recordings, as they name themselves.
         starts: (N,) seconds from the beginning of its recording; NaN where the frame rate is not known.
         ends: (N,) likewise.
-        about: what made them: run, step, streams.
+        about: what made them: run, step, streams, a digest of the weights, window and stride.
+        sources: file or store that each comes from, "" where it was never one.
+        labels: name of the class, "" where nobody gave one.
+        subjects: who moves, "" where the source does not say.
     """
 
     vectors: Float[np.ndarray, "n d"]
     names: tuple[str, ...]
     starts: Float[np.ndarray, " n"]
     ends: Float[np.ndarray, " n"]
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in TEXTS[1:]:
+            if not getattr(self, name):
+                object.__setattr__(self, name, ("",) * len(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def title(self, index: int) -> str:
+    def title(self, row: int) -> str:
         """A name for people: the recording, and where in it."""
-        start, end = float(self.starts[index]), float(self.ends[index])
-        return self.names[index] if np.isnan(end) else f"{self.names[index]} {start:.2f} to {end:.2f} s"
+        start, end = float(self.starts[row]), float(self.ends[row])
+        return self.names[row] if np.isnan(end) else f"{self.names[row]} {start:.2f} to {end:.2f} s"
+
+    def rows(self, chosen: Int[np.ndarray, " k"]) -> Embeddings:
+        """Some of them."""
+        texts = {name: tuple(getattr(self, name)[row] for row in chosen.tolist()) for name in TEXTS}
+        return Embeddings(
+            np.asarray(self.vectors[chosen]), starts=self.starts[chosen], ends=self.ends[chosen], about=self.about,
+            **texts,
+        )  # fmt: skip
 
     @classmethod
     def join(cls, parts: Sequence[Embeddings]) -> Embeddings:
@@ -58,15 +83,20 @@ class Embeddings:
             raise DataError("no clip could be embedded: nothing was read, or nobody was seen in it")
         return cls(
             np.concatenate([part.vectors for part in parts]),
-            tuple(name for part in parts for name in part.names),
-            np.concatenate([part.starts for part in parts]),
-            np.concatenate([part.ends for part in parts]),
-            parts[0].about,
+            starts=np.concatenate([part.starts for part in parts]),
+            ends=np.concatenate([part.ends for part in parts]),
+            about=parts[0].about,
+            **{name: tuple(text for part in parts for text in getattr(part, name)) for name in TEXTS},
         )
 
 
 def embed(
-    run: Run, windows: Iterable[Window], streams: Sequence[str] = (), kind: str = "trained"
+    run: Run,
+    windows: Iterable[Window],
+    streams: Sequence[str] = (),
+    kind: str = "trained",
+    about: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Embeddings]:
     """Embeddings of clips, in blocks.
 
@@ -75,84 +105,83 @@ def embed(
         windows: clips that the run takes (`halpose.inference.clips`).
         streams: names of the streams whose features stand side by side; all of the run's when empty.
         kind: `trained`, or `untrained` for the same encoder before its first step.
+        about: what else is to be kept of how they were made.
+        ranks: the processes that share the blocks; each passes over those of the others.
+
+    Raises:
+        ConfigError: the run has no such stream.
     """
     device = next(run.method.parameters()).device
     method = run.method if kind == "trained" else run.untrained(device)
-    about = {"run": str(run.path), "step": run.step, "streams": list(streams or method.stream_table())}
+    streams = chosen_streams(run, streams)
+    made = {**made_by(run, method, streams), **(about or {})}
     waiting = iter(windows)
-    while block := list(islice(waiting, _BLOCK)):
+    for number in count():
+        block = list(islice(waiting, _BLOCK))
+        if not block:
+            return
+        if number % ranks.world != ranks.rank:
+            continue
         store = memory_store([window.clip for window in block], run.shape.layout)
-        vectors = extract(method, store, np.arange(len(block)), run.config.data, device, streams or None)
         yield Embeddings(
-            vectors,
+            extract(method, store, np.arange(len(block)), run.config.data, device, streams),
             tuple(window.clip.name for window in block),
             np.array([window.start for window in block]),
             np.array([window.end for window in block]),
-            about,
+            made,
+            tuple(window.source for window in block),
+            tuple(window.label for window in block),
+            tuple(str(window.clip.subject) for window in block),
         )
 
 
-def save_embeddings(path: Path, embeddings: Embeddings) -> None:
-    """Write embeddings, whole or not at all: `.npz`, or `.parquet` with a column of lists (extra `parquet`).
+def embed_store(
+    run: Run, store: Store, streams: Sequence[str] = (), kind: str = "trained", progress: Progress = silent
+) -> Embeddings:
+    """Embeddings of every clip of a prepared store, whole; kept beside the run as those of an evaluation are.
+
+    Args:
+        run: on the device where it was loaded.
+        store: of any layout whose joints can be mapped to the run's.
+        streams: names of the streams; all of the run's when empty.
+        kind: `trained` or `untrained`.
+        progress: told how many clips are done.
 
     Raises:
-        DataError: the file has another ending, or cannot be written.
+        DataError: the run cannot take these recordings.
+        ConfigError: the run has no such stream.
     """
-    writer = {".npz": _write_npz, ".parquet": _write_parquet}.get(path.suffix.lower())
-    if writer is None:
-        raise DataError(f"{path}: embeddings are kept as .npz or .parquet; end the name so")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer(partial, embeddings)
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    device = next(run.method.parameters()).device
+    taken, clips, every = as_input(run, store)[0], store.clips, np.arange(len(store))
+    found = [features for _, features in clip_features(run, taken, every, kind, device, streams, progress)]
+    with np.errstate(divide="ignore"):
+        seconds = clips.lengths / np.where(clips.fps > 0, clips.fps, np.nan)
+    return Embeddings(
+        np.concatenate(found, axis=1) if len(found) > 1 else found[0],
+        tuple(clips.name.tolist()),
+        np.zeros(len(store)),
+        seconds,
+        made_by(run, run.method if kind == "trained" else run.untrained(device), chosen_streams(run, streams)),
+        (str(store.path.resolve()),) * len(store),
+        tuple(class_name(store, label) for label in clips.label.tolist()),
+        tuple(clips.subject.tolist()),
+    )
 
 
-def load_embeddings(path: Path) -> Embeddings:
-    """The inverse of `save_embeddings`, of an `.npz`.
-
-    Raises:
-        DataError: the file is missing or holds no embeddings.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            return Embeddings(
-                np.asarray(found["vectors"], np.float32),
-                tuple(map(str, found["names"])),
-                np.asarray(found["starts"], np.float64),
-                np.asarray(found["ends"], np.float64),
-                json.loads(str(found["about"])),
-            )
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(
-            f"{path}: no embeddings ({error}); make some with `halpose embed RUN FILES -o {path}`"
-        ) from None
+def class_name(store: Store, label: int) -> str:
+    """Name of a label, "" of none."""
+    return store.classes[label] if 0 <= label < len(store.classes) else ""
 
 
-def _write_npz(path: Path, embeddings: Embeddings) -> None:
-    with path.open("wb") as file:
-        np.savez(
-            file,
-            vectors=embeddings.vectors,
-            names=np.array(embeddings.names),
-            starts=embeddings.starts,
-            ends=embeddings.ends,
-            about=np.array(json.dumps(embeddings.about)),
-        )
-
-
-def _write_parquet(path: Path, embeddings: Embeddings) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise DataError("Parquet needs pyarrow: pip install 'halpose[parquet]', or write an .npz") from None
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.vectors.ravel()), embeddings.vectors.shape[1])
-    table = pa.table(
-        {"name": list(embeddings.names), "start": embeddings.starts, "end": embeddings.ends, "vector": vectors}
-    ).replace_schema_metadata({"halpose": json.dumps(embeddings.about)})
-    pq.write_table(table, path)
+def made_by(run: Run, method: Method, streams: Sequence[str]) -> dict[str, Any]:
+    """What is kept with embeddings, so that nobody compares those of different encoders."""
+    digest = hashlib.sha256()
+    for stream in streams:
+        state = method.stream_table()[stream].query.encoder.state_dict()
+        for name, value in sorted(state.items()):
+            digest.update(f"{stream} {name}".encode())
+            digest.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
+    return {
+        "run": str(run.path.resolve()), "step": run.step, "streams": list(streams),
+        "weights": digest.hexdigest()[:16],
+    }  # fmt: skip

@@ -51,7 +51,7 @@ def read_recordings(
 def _read_all(
     path: Path, format: str | None, layout: Layout | None, set_aside: Callable[[Path, str], None] | None
 ) -> Iterator[Sequence]:
-    for recording in _recordings(path):
+    for recording in find_recordings(path):
         try:
             for sequence in io.read(recording, format):
                 if layout is not None and isinstance(sequence.layout, str):
@@ -63,8 +63,12 @@ def _read_all(
             set_aside(recording, str(error).removeprefix(f"{recording}: "))
 
 
-def _recordings(path: Path) -> list[Path]:
-    """A file, a folder of files that hold one frame each, or what lies below a folder."""
+def find_recordings(path: Path) -> list[Path]:
+    """A file, a folder of files that hold one frame each, or what lies below a folder.
+
+    Raises:
+        DataError: the folder is empty.
+    """
     if not path.is_dir() or io.recordings(sorted(path.iterdir())) == [path]:
         return [path]
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith(".")]

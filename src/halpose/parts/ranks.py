@@ -77,6 +77,14 @@ class Ranks:
         dist.broadcast_object_list(told, 0)
         return cast(_Value, told[0])
 
+    def gather(self, value: _Value) -> list[_Value]:
+        """Every rank's value on rank 0, in rank order, and nothing elsewhere: any plain value."""
+        if self.is_alone:
+            return [value]
+        found: list[Any] = [None] * self.world
+        dist.gather_object(value, found if self.is_first else None, 0)
+        return found if self.is_first else []
+
     def ask(self, flag: bool) -> Callable[[], bool]:
         """Begin to find out whether any rank raises its flag; the answer is the same everywhere.
 
