@@ -82,6 +82,7 @@ def prepare(
         channels=spec.channels,
         classes=len(spec.classes),
         largest=largest,
+        least_confidence=spec.least_confidence,
         pruned=dict.fromkeys(sorted(spec.prune), spec.prune_why),
         listed=listed,
     )
