@@ -12,6 +12,7 @@ from torch import nn
 
 from halpose.config import Config, OptimizerConfig
 from halpose.data.store import Store
+from halpose.engine.batches import Batch
 from halpose.engine.lars import LARS
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.engine.trainer import Trainer, fit_config
@@ -97,11 +98,11 @@ def test_a_batch_in_parts_is_the_batch_where_negatives_come_from_the_queue(toy_s
 
 def test_parts_of_a_siamese_batch_are_contrasted_each_in_itself(toy_store: Path) -> None:
     made = trainer(toy_store, in_parts(replace(MOCO, method="simclr"), 2))
-    moment, chosen = made._moment(), made.batch(0)
+    moment, chosen = made._moment(), made.batches.clips(0)
     x = torch.randn(2, 16, 2, 16, 20, 3, generator=torch.Generator().manual_seed(0))
     views = {"query": x[0], "key": x[1]}
     made.optimizer.zero_grad()
-    output = made._differentiate(views, chosen, moment)
+    output = made._differentiate(Batch(chosen, views, made.batches.generator.get_state()), moment)
     found = [parameter.grad.clone() for _, parameter in made.method.query_parameters()]
     made.optimizer.zero_grad()
     halves = [made.method({k: v[i : i + 8] for k, v in views.items()}, chosen[i : i + 8], moment) for i in (0, 8)]
