@@ -82,7 +82,7 @@ def test_names_cannot_leave_their_place(page: Page, result: dict[str, Any], clip
     assert len(document.all("script")) == len(plain.all("script")) == 2
     assert not [name for _, attributes in document.elements for name in attributes if name.startswith("on")]
     data = document.data()
-    assert data["clips"][0]["name"] == data["map"]["name"][0] == data["confusion"][0]["classes"][0] == NASTY
+    assert data["clips"][0]["name"] == data["maps"][0]["name"][0] == data["confusion"][0]["classes"][0] == NASTY
     assert document.words().count(NASTY.split()[0]) >= 10
 
 

@@ -192,36 +192,46 @@ def gallery(clips: Sequence[AnimatedClip]) -> Markup:
 def _card(clip: AnimatedClip, index: int) -> Markup:
     return element(
         "figure",
-        {"class": "card player", "data-clip": str(index)},
-        element(
-            "canvas",
-            {
-                "class": "stage",
-                "tabindex": 0,
-                "role": "application",
-                "aria-label": f"{clip.title}: moving skeleton; space plays, arrow keys turn, comma and full stop step",
-            },
-        ),
-        element(
-            "div",
-            {"class": "controls"},
-            element(
-                "button",
-                {"type": "button", "class": "play", "aria-label": "Play"},
-                element(
-                    "svg",
-                    {"viewBox": "0 0 16 16", "aria-hidden": "true"},
-                    element("path", {"class": "icon-play", "d": "M4 2.5v11l9.5-5.5z"}),
-                    element("path", {"class": "icon-pause", "d": "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z"}),
-                ),
-            ),
-            element("input", {"type": "range", "min": 0, "value": 0, "step": 1, "aria-label": "Frame"}),
-            element("output", {"class": "clock"}),
-        ),
+        {"class": "card player", "data-clips": str(index)},
+        stage(clip.title),
+        controls(),
         element(
             "figcaption",
             {},
             element("strong", {}, clip.title),
             element("span", {"class": "muted"}, clip.caption) if clip.caption not in ("", clip.title) else None,
         ),
+    )
+
+
+def stage(title: str) -> Markup:
+    """What a clip is drawn on; it takes the keys."""
+    return element(
+        "canvas",
+        {
+            "class": "stage",
+            "tabindex": 0,
+            "role": "application",
+            "aria-label": f"{title}: moving skeleton; space plays, arrow keys turn, comma and full stop step",
+        },
+    )
+
+
+def controls() -> Markup:
+    """Play, scrub, and the time."""
+    return element(
+        "div",
+        {"class": "controls"},
+        element(
+            "button",
+            {"type": "button", "class": "play", "aria-label": "Play"},
+            element(
+                "svg",
+                {"viewBox": "0 0 16 16", "aria-hidden": "true"},
+                element("path", {"class": "icon-play", "d": "M4 2.5v11l9.5-5.5z"}),
+                element("path", {"class": "icon-pause", "d": "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z"}),
+            ),
+        ),
+        element("input", {"type": "range", "min": 0, "value": 0, "step": 1, "aria-label": "Frame"}),
+        element("output", {"class": "clock"}),
     )

@@ -26,6 +26,11 @@ GLYPHS = (
     "M-1.6 -5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z",
     "M0 5L4.6 -3.4H-4.6Z",
 )
+SHAPES = {f"glyph{i}": d for i, d in enumerate(GLYPHS)} | {
+    "dot": "M-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0 -5.2 0",
+    "disc": "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0",
+    "diamond": "M0 -8.5L7 0L0 8.5L-7 0Z",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class Embedding:
         animations: clips that are shown when their point is pointed at, beside those of the page's gallery;
             joined by `AnimatedClip.name`.
         method: how the points were made ("t-SNE", "PCA"), for the caption.
+        key: what the map is called in the page; each map needs one of its own.
+        marks: (style, shape) of each class where classes are not told apart by hue; shape is a key of `SHAPES`.
+        said: what is said of each point; class and name if empty.
+        plays: name of the clip that each point plays; its own if empty.
+        links: points that a line joins with each point while it is shown.
     """
 
     points: Float[np.ndarray, "n 2"]
@@ -50,6 +60,11 @@ class Embedding:
     part: str = ""
     animations: Sequence[AnimatedClip] = ()
     method: str = ""
+    key: str = "map"
+    marks: Sequence[tuple[str, str]] = ()
+    said: Sequence[str] = ()
+    plays: Sequence[str] = ()
+    links: Sequence[Sequence[int]] = ()
 
 
 def embed_2d(features: Float[np.ndarray, "n d"], seed: int = 0) -> Float[np.ndarray, "n 2"]:
@@ -94,29 +109,33 @@ def scatter(embedding: Embedding) -> Markup:
     groups = []
     for label in sorted({int(k) for k in labels}):
         marks = [
-            element("use", {"href": f"#{_glyph(label)}", "x": places[i, 0], "y": places[i, 1]})
+            element("use", {"href": f"#{_glyph(embedding, label)}", "x": places[i, 0], "y": places[i, 1]})
             for i in np.flatnonzero(labels == label)
             if np.isfinite(places[i]).all()
         ]
-        groups.append(element("g", {"class": f"points {_hue(label)}", "data-label": str(label)}, *marks))
+        groups.append(element("g", {"class": f"points {_style(embedding, label)}", "data-label": str(label)}, *marks))
     return element(
         "svg",
         {
-            "id": "map-plot",
+            "id": f"{embedding.key}-plot",
+            "class": "map-plot",
             "viewBox": f"0 0 {WIDTH:g} {height:g}",
             "tabindex": 0,
             "role": "application",
-            "aria-label": f"Map of {len(labels)} clips; arrow keys go from clip to clip, escape leaves",
+            "aria-label": f"Map of {len(labels)} points; arrow keys go from point to point, escape leaves",
         },
-        glyph_symbols(),
+        _symbols(embedding),
+        element("path", {"class": "links"}),
         *groups,
         element("circle", {"class": "ring", "r": 10, "visibility": "hidden"}),
     )
 
 
-def glyph_symbols() -> Markup:
+def _symbols(embedding: Embedding) -> Markup:
     """Definitions of the point shapes, for `use`."""
-    return element("defs", {}, *(element("path", {"id": f"glyph{i}", "d": d}) for i, d in enumerate(GLYPHS)))
+    used = dict.fromkeys(_glyph(embedding, int(label)) for label in np.unique(embedding.labels))
+    shapes = (element("path", {"id": name, "d": SHAPES[name.removeprefix(f"{embedding.key}-")]}) for name in used)
+    return element("defs", {}, *shapes)
 
 
 def legend(embedding: Embedding) -> Markup:
@@ -136,8 +155,12 @@ def legend(embedding: Embedding) -> Markup:
                 },
                 element(
                     "svg",
-                    {"class": f"glyph {_hue(int(label))}", "viewBox": "-7 -7 14 14", "aria-hidden": "true"},
-                    element("use", {"href": f"#{_glyph(int(label))}"}),
+                    {
+                        "class": f"glyph {_style(embedding, int(label))}",
+                        "viewBox": "-9 -9 18 18",
+                        "aria-hidden": "true",
+                    },
+                    element("use", {"href": f"#{_glyph(embedding, int(label))}"}),
                 ),
                 element("span", {"class": "name"}, _class_name(embedding, int(label))),
                 element("span", {"class": "amount"}, str(count)),
@@ -153,11 +176,15 @@ def embedding_data(embedding: Embedding) -> dict[str, Any]:
     places, _ = _places(embedding)
     places = np.where(np.isfinite(places), places, -1e6)
     return {
+        "key": embedding.key,
         "x": np.round(places[:, 0], 1).tolist(),
         "y": np.round(places[:, 1], 1).tolist(),
         "label": [int(label) for label in embedding.labels],
         "name": [str(name) for name in embedding.names],
         "classes": {str(k): _class_name(embedding, int(k)) for k in np.unique(embedding.labels)},
+        "said": list(embedding.said) or None,
+        "plays": list(embedding.plays) or None,
+        "links": [list(map(int, joined)) for joined in embedding.links] or None,
     }
 
 
@@ -168,6 +195,9 @@ def check_embedding(embedding: Embedding) -> None:
         DataError: points, labels and names do not belong together.
     """
     count = len(embedding.labels)
+    for what in ("said", "plays", "links"):
+        if len(getattr(embedding, what)) not in (0, count):
+            raise DataError(f"report: {count} points, but {what} for {len(getattr(embedding, what))}")
     if embedding.points.shape != (count, 2) or len(embedding.names) != count:
         raise DataError(
             f"report: {count} labels, points of shape {embedding.points.shape} and {len(embedding.names)} names; "
@@ -209,12 +239,15 @@ def _places(embedding: Embedding) -> tuple[Float[np.ndarray, "n 2"], float]:
     return middle + (points - (low + high) / 2) * np.array([scale, -scale]), height
 
 
-def _hue(label: int) -> str:
+def _style(embedding: Embedding, label: int) -> str:
+    if embedding.marks:
+        return embedding.marks[label][0]
     return "hue-none" if label < 0 else f"hue{label % HUES}"
 
 
-def _glyph(label: int) -> str:
-    return f"glyph{max(label, 0) // HUES % len(GLYPHS)}"
+def _glyph(embedding: Embedding, label: int) -> str:
+    shape = embedding.marks[label][1] if embedding.marks else f"glyph{max(label, 0) // HUES % len(GLYPHS)}"
+    return f"{embedding.key}-{shape}"
 
 
 def _class_name(embedding: Embedding, label: int) -> str:

@@ -13,6 +13,7 @@ from halpose.report.confusion import confusion_data
 from halpose.report.curves import Curves, curve_data, read_curves
 from halpose.report.document import document, write_document
 from halpose.report.embedding import Embedding, embedding_data
+from halpose.report.matches import Match
 from halpose.report.score_table import headline
 from halpose.report.scores import Score, read_scores
 from halpose.report.sections import SECTIONS
@@ -31,6 +32,9 @@ class Page:
         results: rows of `halpose evaluate --json`: protocol, features, split, top1, low, high, confusion, classes,
             settings.
         embedding: the clips as points.
+        positives: keys, prototypes and hallucinated positives as points.
+        matches: clips beside those that are most like them.
+        matched: which clips these are, and among which they were looked for.
         clips: clips to play.
         notes: remarks that a reader must know: synthetic data, protocol, seed, command, hardware.
         next_steps: commands to run next.
@@ -42,6 +46,9 @@ class Page:
     curves: Sequence[Mapping[str, Any]] = ()
     results: Sequence[Mapping[str, Any]] = ()
     embedding: Embedding | None = None
+    positives: Embedding | None = None
+    matches: Sequence[Match] = ()
+    matched: str = ""
     clips: Sequence[AnimatedClip] = ()
     notes: Sequence[str] = ()
     next_steps: Sequence[str] = ()
@@ -74,10 +81,12 @@ def render_page(page: Page) -> str:
 
 def _data(page: Page) -> dict[str, Any]:
     """What the scripts read: numbers only the browser needs, such as packed clips."""
-    animations = page.embedding.animations if page.embedding is not None else ()
+    maps = [found for found in (page.embedding, page.positives) if found is not None and len(found.labels)]
+    previews = {clip.name: replace(clip, title="", caption="") for found in maps for clip in found.animations}
+    clips = [*page.clips, *(clip for match in page.matches for clip in match.clips)]
     return {
-        **packed_clips(page.clips, [replace(clip, title="", caption="") for clip in animations]),
+        **packed_clips(clips, list(previews.values())),
         "curves": curve_data(page.learning) if page.learning is not None else None,
         "confusion": confusion_data(page.scores),
-        "map": embedding_data(page.embedding) if page.embedding is not None else None,
+        "maps": [embedding_data(found) for found in maps],
     }

@@ -5,140 +5,131 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from halpose.data.store import Store
 from halpose.engine.run import Run
-from halpose.evaluate.features import run_features
-from halpose.evaluate.featureset import FeatureSet
-from halpose.evaluate.knn import neighbours
 from halpose.evaluate.result import Result
-from halpose.report.animation import AnimatedClip
-from halpose.report.embedding import Embedding, embed_2d, embedding_method
+from halpose.report.embedding import embed_2d, embedding_method
+from halpose.report.hallucination import hallucinations, positives_map, trained_clips
 from halpose.report.page import Page
+from halpose.report.run_clips import Known, known_clips, match_clips, moving_clip, point_map, previews
 
-# Clips on the map, clips that play when their point is touched, clips in the gallery.
-_POINTS, _PLAYED, _SHOWN = 1500, 200, 6
-_PLAYED_FRAMES = 24
+# Points on the map; clips in the gallery.
+POINTS, _SHOWN = 3000, 6
 
 
 def run_page(
     run: Run,
     store: Store,
-    results: Sequence[Result],
+    results: Sequence[Result | dict[str, Any]],
     *,
     title: str,
+    split: str = "",
     notes: Sequence[str] = (),
     next_steps: Sequence[str] = (),
     seed: int = 0,
+    points: int = POINTS,
 ) -> Page:
     """Put a page together.
 
     Args:
         run: the trained run.
-        store: what it was scored on.
-        results: of `evaluate_run`; their split's test part is drawn on the map.
+        store: what it was scored on; labels and splits may be missing, then there are no scores.
+        results: of `evaluate_run`, or rows of its files; their split's test part is drawn on the map.
         title: heading.
+        split: where there are no results; empty: all clips.
         notes: remarks that a reader must know.
         next_steps: commands to run next.
         seed: of the map and of the choice of clips.
+        points: on the map, at most; beyond 3000 it shows principal components.
     """
-    split = results[0].split
-    sets = run_features(run, store, split, "trained", next(run.method.parameters()).device)
-    clips = store.part(split, "test")
+    rows = [result.to_dict() if isinstance(result, Result) else result for result in results]
+    known = known_clips(run, store, rows[0]["split"].split(",")[0] if rows else split, seed)
     rng = np.random.default_rng(seed)
-    keep = np.sort(rng.permutation(len(clips))[:_POINTS])
-    played = [_animated(store, int(clips[i]), _PLAYED_FRAMES) for i in rng.permutation(keep)[:_PLAYED]]
-    embedding = Embedding(
-        points=embed_2d(sets.test.features[keep], seed),
-        labels=sets.test.labels[keep],
-        classes=store.classes,
-        names=[str(name) for name in store.clips.name[clips[keep]]],
-        part="test",
-        animations=played,
-        method=embedding_method(len(keep)),
-    )
+    found = hallucinations(run, seed)
+    positives = None
+    if isinstance(found, str):
+        notes = (*notes, found)
+    else:
+        clips = trained_clips(found, run, store)
+        positives = positives_map(found, run, store, seed)
+        positives = replace(positives, animations=[] if clips is None else previews(store, clips))
     what = "synthetic clips" if store.info()["synthetic"] else f"clips of {store.name}"
     return Page(
         title=title,
         subtitle=f"{len(store)} {what}; {run.config.method}, {run.step} steps, without labels",
         facts=_facts(run, store),
-        curves=_rows(run.path / "metrics.jsonl"),
-        results=[result.to_dict() for result in results],
-        embedding=embedding,
-        clips=_gallery(store, sets, clips, rng),
+        curves=metric_rows(run.path),
+        results=rows,
+        embedding=_embedding(store, known, points, rng, seed),
+        positives=positives,
+        matches=match_clips(store, known, rng),
+        matched=known.about,
+        clips=_gallery(store, known, rng),
         notes=notes,
         next_steps=next_steps,
     )
+
+
+def metric_rows(run: Path) -> list[dict[str, Any]]:
+    """What a run logged; nothing where it logged nothing."""
+    metrics = run / "metrics.jsonl"
+    if not metrics.exists():
+        return []
+    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+
+
+def run_outcome(run: Path) -> dict[str, Any]:
+    """What `run.json` says of the training; nothing where it has not ended."""
+    with suppress(OSError, ValueError):
+        found = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _embedding(store: Store, known: Known, points: int, rng: np.random.Generator, seed: int) -> Any:
+    keep = np.sort(rng.permutation(len(known.clips))[:points])
+    map_of_clips = point_map(store, known, keep)
+    return replace(map_of_clips, points=embed_2d(known.features[keep], seed), method=embedding_method(len(keep)))
 
 
 def _facts(run: Run, store: Store) -> list[tuple[str, str]]:
     info = store.info()
     config = run.config
     lengths = info["frames_per_clip"]
-    outcome: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        outcome = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+    outcome = run_outcome(run.path)
+    subjects = f", {info['subjects']} subjects" if info["subjects"] else ""
     facts = [
         ("Data set", store.name + (" (synthetic)" if info["synthetic"] else "")),
-        ("Clips", f"{info['clips']} of {info['classes']} classes, {info['subjects']} subjects"),
+        ("Clips", f"{info['clips']} of {info['classes']} classes{subjects}"),
         ("Frames per clip", f"{lengths['min']} to {lengths['max']}, median {lengths['median']:.0f}"),
         ("Layout", f"{info['layout']}, {info['joints']} joints, up to {info['people']} people"),
+        ("Repairs", _counts(info["repairs"])),
+        ("Set aside", f"{info['set_aside']} files" if info["set_aside"] else ""),
         ("Licence", str(info["provenance"].get("licence", "")) or "not stated"),
         ("Method", f"{config.method} on {', '.join(config.streams)}, {run.step} steps of {config.batch_size} clips"),
         ("Encoder", f"{config.encoder.name}, width {config.encoder.width}, {config.encoder.layers} layers"),
         ("Optimizer", f"{config.optimizer.name}, rate {config.optimizer.learning_rate:g}"),
         ("Seed", str(config.seed)),
+        ("Run", run.path.name),
     ]
-    if outcome:
+    if "clips_per_second" in outcome:
         facts.append(("Speed", f"{outcome['clips_per_second']:.0f} clips/s, {outcome['seconds']:.0f} s"))
-    return facts
+    return [(name, value) for name, value in facts if value]
 
 
-def _rows(metrics: Path) -> list[dict[str, Any]]:
-    if not metrics.exists():
-        return []
-    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+def _counts(repairs: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in repairs.items() if count)
 
 
-def _gallery(
-    store: Store, sets: FeatureSet, clips: Int[np.ndarray, " n"], rng: np.random.Generator
-) -> list[AnimatedClip]:
-    """Clips of different classes, each with what its nearest neighbour among the training clips is."""
-    official = sets.official
-    order = rng.permutation(len(clips))
-    _, first = np.unique(sets.test.labels[order], return_index=True)
-    picked = order[np.sort(first)[:_SHOWN]]
-    nearest, similarity = neighbours(sets.test.features[picked], official.features, 1)
-    shown = []
-    for position, match, cosine in zip(picked, nearest[:, 0], similarity[:, 0], strict=True):
-        clip = int(clips[position])
-        found = store.classes[int(official.labels[int(match)])]
-        truth = store.classes[int(store.clips.label[clip])]
-        verdict = f"nearest training clip: {found}" + ("" if found == truth else " (another class)")
-        subject = f"subject {store.clips.subject[clip]}, " if store.clips.subject[clip] else ""
-        shown.append(_animated(store, clip, 0, truth, f"{subject}{verdict}, cosine {float(cosine):.2f}"))
-    return shown
-
-
-def _animated(store: Store, clip: int, frames: int, title: str = "", caption: str = "") -> AnimatedClip:
-    """A clip turned to face the reader; thinned to about `frames` frames unless that is 0."""
-    sequence = store.clip(clip)
-    table = store.clips
-    channels = sequence.positions.shape[-1]
-    rotation = table.torso_rotation[clip][:channels, :channels]
-    positions = (sequence.positions[: int(table.people[clip])] - table.origin[clip][:channels]) @ rotation.T
-    step = max(1, positions.shape[1] // frames) if frames else 1
-    label = int(table.label[clip])
-    return AnimatedClip(
-        positions=positions[:, ::step],
-        layout=store.layout,
-        title=title or (store.classes[label] if label >= 0 else sequence.name),
-        caption=caption or sequence.name,
-        fps=(sequence.fps or 30.0) / step,
-        name=sequence.name,
-    )
+def _gallery(store: Store, known: Known, rng: np.random.Generator) -> list[Any]:
+    """Clips of different classes, as they move."""
+    order = rng.permutation(len(known.clips))
+    _, first = np.unique(known.labels[order], return_index=True)
+    picked = order[np.sort(first)[:_SHOWN]] if known.is_labelled else order[:_SHOWN]
+    return [moving_clip(store, int(known.clips[position])) for position in picked]

@@ -18,6 +18,7 @@ PROTOCOLS = {
     "linear": "Linear probe",
     "linear-sgd": "Linear probe, as published",
     "semi-linear": "Linear probe, some labels",
+    "semi": "Fine-tuned, some labels",
     "retrieval": "Retrieval",
     "finetune": "Fine-tuned",
     "ensemble": "Streams' probes added",
@@ -31,7 +32,7 @@ class Score:
     """One row of an evaluation.
 
     Attributes:
-        protocol: `knn`, `linear`, ...
+        protocol: `knn`, `linear`, ...; with its variant, if it has several (`semi 5 %`).
         features: `trained`, `untrained` or `raw`.
         split: name of the split, and the part of it where that is not the test part.
         is_test: whether the test part was scored; a validation score only served to choose something.
@@ -54,8 +55,9 @@ class Score:
 
     @property
     def protocol_title(self) -> str:
-        """The protocol in words."""
-        return PROTOCOLS.get(self.protocol, self.protocol)
+        """The protocol in words, with its variant."""
+        name, _, variant = self.protocol.partition(" ")
+        return " ".join(filter(None, (PROTOCOLS.get(name, name) + "," * bool(variant), variant)))
 
     @property
     def features_title(self) -> str:

@@ -9,8 +9,9 @@ from halpose.report.animation import gallery
 from halpose.report.confusion import confusion_views
 from halpose.report.curves import curve_grid
 from halpose.report.document import Section
-from halpose.report.embedding import legend, scatter
-from halpose.report.markup import element, join
+from halpose.report.embedding import Embedding, legend, scatter
+from halpose.report.markup import Markup, element, join
+from halpose.report.matches import match_rows
 from halpose.report.score_table import score_table, settings_table
 
 if TYPE_CHECKING:
@@ -58,15 +59,16 @@ def _map(page: Page) -> Section | None:
         "lie together; colour and shape show the class, which the map was made without. "
         "Axes have no unit, and distances between far groups mean little."
     )
+    return Section("map", "Map", intro, _map_body(embedding, "Point at a clip to see what it is.", "Classes"))
+
+
+def _map_body(embedding: Embedding, hint: str, heading: str) -> Markup:
+    """The scatter, what plays beside it, and the legend that filters."""
     preview = element(
         "figure",
-        {"class": "preview player", "id": "map-preview"},
+        {"class": "preview player"},
         element("canvas", {"class": "stage", "aria-hidden": "true"}),
-        element(
-            "figcaption",
-            {},
-            element("output", {"class": "readout", "aria-live": "polite"}, "Point at a clip to see what it is."),
-        ),
+        element("figcaption", {}, element("output", {"class": "readout", "aria-live": "polite"}, hint)),
     )
     side = element(
         "div",
@@ -75,12 +77,38 @@ def _map(page: Page) -> Section | None:
         element(
             "div",
             {"class": "legend-head"},
-            element("h3", {}, "Classes"),
-            element("button", {"type": "button", "id": "map-all"}, "Show all"),
+            element("h3", {}, heading),
+            element("button", {"type": "button", "class": "show-all"}, "Show all"),
         ),
         legend(embedding),
     )
-    return Section("map", "Map", intro, element("div", {"class": "map"}, scatter(embedding), side))
+    return element("div", {"class": "map"}, scatter(embedding), side)
+
+
+def _positives(page: Page) -> Section | None:
+    found = page.positives
+    if found is None or not len(found.labels):
+        return None
+    how = f" ({found.method})" if found.method else ""
+    intro = (
+        "What HaLP does, on this run\u2019s own keys: from a key (its anchor) it walks along the sphere toward a "
+        "prototype and takes the place it reaches as one more positive. The further from the anchor, the harder. Keys "
+        f"are the newest of the queue, as training saw them{found.part}. All are brought to two dimensions "
+        f"together{how}, so lengths on this map are not angles: the read-out has those."
+    )
+    return Section("positives", "Hallucinated positives", intro, _map_body(found, "Point at a mark.", "Marks"))
+
+
+def _matches(page: Page) -> Section | None:
+    if not page.matches:
+        return None
+    return Section(
+        "neighbours",
+        "Nearest neighbours",
+        f"Each row: {page.matched or 'a clip, and the clips whose features are most like its own'}. "
+        "All of a row begin together and turn together.",
+        match_rows(page.matches, first=len(page.clips)),
+    )
 
 
 def _clips(page: Page) -> Section | None:
@@ -145,6 +173,8 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     _curves,
     _confusion,
     _map,
+    _matches,
+    _positives,
     _clips,
     _facts,
     _notes,

@@ -5,10 +5,13 @@ const SVG = "http://www.w3.org/2000/svg";
 class ClipMap {
   constructor(data, clips) {
     this.data = data;
+    this.plays = data.plays ?? data.name;
     this.clips = new Map(clips.filter((clip) => clip.name).map((clip) => [clip.name, clip]));
-    this.svg = document.getElementById("map-plot");
+    this.svg = document.getElementById(`${data.key}-plot`);
+    this.root = this.svg.closest(".map");
     this.ring = this.svg.querySelector(".ring");
-    const preview = document.getElementById("map-preview");
+    this.links = this.svg.querySelector(".links");
+    const preview = this.root.querySelector(".preview");
     this.readout = preview.querySelector(".readout");
     this.player = new Player(preview);
     this.chosen = new Set();
@@ -16,15 +19,15 @@ class ClipMap {
     this.markPlayable();
     this.listen();
     this.startLegend();
-    const first = data.name.findIndex((name) => this.clips.has(name));
+    const first = this.plays.findIndex((name) => this.clips.has(name));
     if (first >= 0) this.show(first);
     preview.classList.toggle("empty", first < 0);
   }
 
   // A thin circle marks the points that can play, unless all can.
   markPlayable() {
-    const playable = this.data.name.flatMap((name, i) => (this.clips.has(name) ? [i] : []));
-    if (playable.length === this.data.name.length) return;
+    const playable = this.plays.flatMap((name, i) => (this.clips.has(name) ? [i] : []));
+    if (playable.length === this.plays.length) return;
     for (const i of playable) {
       const mark = document.createElementNS(SVG, "circle");
       mark.setAttribute("class", "playable");
@@ -40,20 +43,24 @@ class ClipMap {
   }
 
   show(i) {
-    if (i === this.current) return;
+    if (i < 0 || i === this.current) return;
     this.current = i;
     this.ring.setAttribute("cx", this.data.x[i]);
     this.ring.setAttribute("cy", this.data.y[i]);
     this.ring.setAttribute("visibility", "visible");
-    const name = this.data.name[i];
-    this.readout.textContent = `${this.data.classes[this.data.label[i]]} \u00b7 ${name}`;
-    const clip = this.clips.get(name);
-    if (clip) this.player.show(clip);
+    const [x, y] = [this.data.x[i], this.data.y[i]];
+    const joined = this.data.links?.[i] ?? [];
+    this.links.setAttribute("d", joined.map((j) => `M${x} ${y}L${this.data.x[j]} ${this.data.y[j]}`).join(""));
+    this.readout.textContent =
+      this.data.said?.[i] ?? `${this.data.classes[this.data.label[i]]} \u00b7 ${this.data.name[i]}`;
+    const clip = this.clips.get(this.plays[i]);
+    if (clip && clip !== this.player.stage.clip) this.player.show(clip);
   }
 
   leave() {
     this.current = -1;
     this.ring.setAttribute("visibility", "hidden");
+    this.links.setAttribute("d", "");
   }
 
   listen() {
@@ -66,10 +73,17 @@ class ClipMap {
       if (near >= 0) this.show(near);
     };
     for (const kind of ["pointermove", "pointerdown"]) this.svg.addEventListener(kind, point);
+    this.svg.addEventListener("focus", () => {
+      if (this.current < 0) this.show(this.nearest(() => 0));
+    });
     this.svg.addEventListener("keydown", (event) => {
       const directions = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
       const direction = directions[event.key];
       if (event.key === "Escape") this.leave();
+      if (event.key === " ") {
+        event.preventDefault();
+        this.player.toggle();
+      }
       if (!direction) return;
       event.preventDefault();
       const next = this.neighbour(direction);
@@ -100,8 +114,8 @@ class ClipMap {
   }
 
   startLegend() {
-    const buttons = [...document.querySelectorAll(".class-key")];
-    const all = document.getElementById("map-all");
+    const buttons = [...this.root.querySelectorAll(".class-key")];
+    const all = this.root.querySelector(".show-all");
     const paint = (hovered) => {
       for (const group of this.svg.querySelectorAll(".points")) {
         const label = group.dataset.label;

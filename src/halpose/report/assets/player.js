@@ -11,12 +11,16 @@ function tick(now) {
   if (moving.size) requestAnimationFrame(tick);
 }
 
+// One clip, or several side by side that begin together; each moves at its own pace.
 class Player {
   constructor(figure) {
-    this.stage = new Stage(figure.querySelector("canvas"));
+    this.stages = [...figure.querySelectorAll("canvas")].map((canvas) => new Stage(canvas));
+    for (const stage of this.stages) stage.together = this.stages;
+    this.stage = this.stages[0];
     this.button = figure.querySelector(".play");
     this.slider = figure.querySelector("input[type=range]");
     this.clock = figure.querySelector(".clock");
+    this.longest = null;
     this.time = 0;
     this.wanted = false; // playing, as far as the reader is concerned
     this.visible = false;
@@ -25,20 +29,22 @@ class Player {
       this.want(false);
       this.seek(Number(this.slider.value));
     });
-    this.stage.canvas.addEventListener("keydown", (event) => this.key(event));
-    new IntersectionObserver(([entry]) => {
-      this.visible = entry.isIntersecting;
+    for (const stage of this.stages) stage.canvas.addEventListener("keydown", (event) => this.key(event));
+    new IntersectionObserver((entries) => {
+      this.visible = entries.at(-1).isIntersecting;
       this.update();
     }).observe(figure);
   }
 
   // Readers who asked for less motion see the middle frame and start the clip themselves.
-  show(clip) {
-    this.stage.show(clip);
-    this.time = 0;
-    if (this.slider) this.slider.max = clip.frames - 1;
-    this.seek(calm.matches ? (clip.frames - 1) / 2 : 0);
-    this.want(clip.frames > 1 && !calm.matches);
+  show(...clips) {
+    this.stages.forEach((stage, i) => stage.show(clips[i]));
+    const duration = (clip) => (clip.frames - 1) / clip.fps;
+    this.longest = clips.reduce((best, clip) => (duration(clip) > duration(best) ? clip : best));
+    const last = this.longest.frames - 1;
+    if (this.slider) this.slider.max = last;
+    this.seek(calm.matches ? last / 2 : 0);
+    this.want(last > 0 && !calm.matches);
   }
 
   toggle() {
@@ -67,18 +73,28 @@ class Player {
   }
 
   advance(elapsed) {
-    const { frames, fps } = this.stage.clip;
+    const { frames, fps } = this.longest;
     this.time += elapsed;
     if (this.time > (frames - 1) / fps + HOLD) this.time = 0;
-    this.seek(Math.min(this.time * fps, frames - 1), false);
+    this.tell();
   }
 
-  seek(frame, moveTime = true) {
-    const clip = this.stage.clip;
-    this.stage.draw(frame);
-    if (!clip) return;
-    if (moveTime) this.time = frame / clip.fps;
-    const seconds = `${(frame / clip.fps).toFixed(1)} / ${((clip.frames - 1) / clip.fps).toFixed(1)} s`;
+  // To a frame of the longest clip.
+  seek(frame) {
+    this.time = frame / this.longest.fps;
+    this.tell();
+  }
+
+  draw() {
+    if (!this.longest) return;
+    for (const stage of this.stages) stage.draw(Math.min(this.time * stage.clip.fps, stage.clip.frames - 1));
+  }
+
+  tell() {
+    this.draw();
+    const { frames, fps } = this.longest;
+    const frame = Math.min(this.time * fps, frames - 1);
+    const seconds = `${(frame / fps).toFixed(1)} / ${((frames - 1) / fps).toFixed(1)} s`;
     if (this.slider) {
       this.slider.value = Math.round(frame);
       this.slider.setAttribute("aria-valuetext", seconds);
@@ -89,7 +105,8 @@ class Player {
   key(event) {
     const step = (by) => {
       this.want(false);
-      this.seek(Math.min(Math.max(Math.round(this.stage.frame) + by, 0), this.stage.clip.frames - 1));
+      const frame = Math.round(this.time * this.longest.fps) + by;
+      this.seek(Math.min(Math.max(frame, 0), this.longest.frames - 1));
     };
     const actions = {
       " ": () => this.toggle(),
@@ -100,11 +117,11 @@ class Player {
       ",": () => step(-1),
       ".": () => step(1),
       Home: () => {
-        this.stage.front();
-        this.stage.draw();
+        for (const stage of this.stages) stage.front();
+        this.draw();
       },
     };
-    if (!this.stage.clip || !actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.longest || !actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     actions[event.key]();
   }

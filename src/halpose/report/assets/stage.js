@@ -32,6 +32,7 @@ class Stage {
     this.context = canvas.getContext("2d");
     this.clip = null;
     this.frame = 0;
+    this.together = [this]; // stages that turn with this one
     this.front();
     new ResizeObserver(() => this.draw()).observe(canvas);
     this.dragging();
@@ -48,10 +49,12 @@ class Stage {
   }
 
   rotate(turn, tilt) {
-    if (this.clip?.flat) return;
-    this.turn += turn;
-    this.tilt = Math.min(Math.max(this.tilt + tilt, -0.1), 1.4);
-    this.draw();
+    for (const stage of this.together) {
+      if (stage.clip?.flat) continue;
+      stage.turn += turn;
+      stage.tilt = Math.min(Math.max(stage.tilt + tilt, -0.1), 1.4);
+      stage.draw();
+    }
   }
 
   dragging() {

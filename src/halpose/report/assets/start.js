@@ -1,17 +1,15 @@
 // Brings the parts of this page to life; a part that is not there is left alone.
 const data = JSON.parse(document.getElementById("data").textContent);
 for (const clip of [...(data.clips ?? []), ...(data.previews ?? [])]) clip.skeleton = data.skeletons[clip.skeleton];
-const players = [...document.querySelectorAll(".gallery .player")].map((figure) => {
+const players = [...document.querySelectorAll(".player[data-clips]")].map((figure) => {
   const player = new Player(figure);
-  player.show(data.clips[Number(figure.dataset.clip)]);
+  player.show(...figure.dataset.clips.split(" ").map((index) => data.clips[Number(index)]));
   return player;
 });
 if (data.curves) startCurves(data.curves);
 if (data.confusion?.length) startConfusion(data.confusion);
-if (document.getElementById("map-plot")) {
-  players.push(new ClipMap(data.map, [...data.previews, ...data.clips]).player);
-}
-startTheme(() => players.forEach((player) => player.stage.draw()));
+for (const map of data.maps ?? []) players.push(new ClipMap(map, [...data.previews, ...data.clips]).player);
+startTheme(() => players.forEach((player) => player.draw()));
 
 for (const button of document.querySelectorAll(".copy")) {
   if (!navigator.clipboard) break;
