@@ -97,7 +97,8 @@ def _update(points: Tensor, centres: Tensor) -> Tensor:
     nearest, assigned = cosine.max(2)
     angle = torch.acos(nearest.clamp(-_NEAR_ONE, _NEAR_ONE))
     weight = angle / torch.sin(angle)
-    member = (assigned[..., None] == torch.arange(centres.shape[1], device=assigned.device)).to(points.dtype)  # (R, K, N)
+    cluster = torch.arange(centres.shape[1], device=points.device)
+    member = (assigned[..., None] == cluster).to(points.dtype)  # (R, K, N)
     total = (member * weight[..., None]).transpose(1, 2) @ points
     moved = torch.nn.functional.normalize(total, dim=-1)
     # An empty cluster restarts at the point that is farthest from its centre (the n-th empty one at the n-th farthest).
