@@ -15,6 +15,7 @@ import test_archive
 import test_arrays
 import test_blazepose
 import test_bvh
+import test_c3d
 import test_coco
 import test_joint_csv
 import test_keraal
@@ -56,6 +57,7 @@ def make_all(root: Path) -> dict[str, Path]:
         "keraal": test_keraal.make_file(root / "keraal.json"),
         "bvh": test_bvh.make_file(root / "a.bvh"),
         "amc": test_amc.make_file(root / "02_03.amc"),
+        "c3d": test_c3d.make_file(root / "a.c3d"),
         "arrays": test_arrays.make_file(root / "mine.npz"),
         "csv": test_joint_csv.make_file(root / "joints.csv"),
         "kinect-txt": test_posed_text.make_file(root / "kinect.txt"),
