@@ -127,6 +127,8 @@ class HalpConfig:
 
     weight: float = 1.0
     """mu: weight of the term."""
+    follow: Literal["none", "contrast"] = "none"
+    """contrast: mu times max(0, 1 - L / ln(1 + K)) with the batch's InfoNCE L: 0 at chance, 1 when it is solved."""
     start: float = 200 / 450
     """Fraction of the training after which the term begins (paper: 200 of 450 epochs)."""
     wait: float = 0.0
@@ -149,6 +151,10 @@ class HalpConfig:
     taken in this stream's space; or the other streams' prototypes as they are."""
     select: Literal["others", "all"] = "others"
     """Prototypes to walk toward: all but the nearest (published), or all (with the nearest, t* is 0)."""
+    nearest: int = 0
+    """Of those, only the so many that are nearest to the anchor, beside its own; 0: any."""
+    rejected: Literal["dropped", "negatives"] = "dropped"
+    """What the rank filter rejects: left out, or soft negatives of the hallucinated InfoNCE (placement = inside)."""
     positives: int = 100
     """Hallucinated positives per clip, when they are sampled."""
     hardest: bool = False

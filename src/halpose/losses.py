@@ -54,6 +54,30 @@ def weighted_contrast(
     return (each * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
+def soft_negatives(
+    similarity: Float[Tensor, "b g"], weight: Float[Tensor, "b g"], temperature: float
+) -> Float[Tensor, "b g"]:
+    """Negatives that count in part, as those that `info_nce` and `weighted_contrast` take (not in the paper).
+
+    exp((s + tau ln w) / tau) = w exp(s / tau): s + tau ln w is a negative of weight w, and -inf, left out, at w = 0.
+
+    Args:
+        similarity: q . point.
+        weight: how many negatives each point is worth.
+        temperature: tau of the loss that takes them.
+    """
+    return similarity + temperature * weight.log()
+
+
+def chance_level(negatives: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
+    """InfoNCE of queries that cannot tell their key from their negatives: ln(1 + K), averaged over the batch.
+
+    Args:
+        negatives: q . queue; entries that are left out (-inf) do not count.
+    """
+    return negatives.isfinite().sum(1).to(negatives.dtype).log1p().mean()
+
+
 def neighbour_distillation(
     student: Float[Tensor, "b k"],
     teacher: Float[Tensor, "b k"],

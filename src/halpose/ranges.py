@@ -79,6 +79,7 @@ RANGES: Mapping[str, Range] = {
     "contrast.queue": _COUNT,
     "halp.start": _NOT_NEGATIVE,
     "halp.wait": _NOT_NEGATIVE,
+    "halp.nearest": Range(0, _LARGEST),
     "halp.positives": _COUNT,
     "halp.prototypes": Range(2, _LARGEST),
     "halp.newest": _COUNT,

@@ -66,6 +66,10 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         {"method": "halp"},
         {"method": "halp", "halp": {"estimator": "sampled", "interval": "published"}},
         {"method": "halp", "halp": {"placement": "inside", "toward": "query", "estimator": "sampled"}},
+        {
+            "method": "halp",
+            "halp": {"nearest": 2, "rejected": "negatives", "placement": "inside", "follow": "contrast"},
+        },
         {"method": "cmd", **TWO},
         {"method": "halp_cmd", "halp": {"prototypes_from": "carried"}, **TWO},
         {"method": "crosclr_b", **TWO},

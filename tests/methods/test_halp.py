@@ -17,8 +17,9 @@ from halpose.engine.run import Shape, fresh_method
 from halpose.errors import ConfigError
 from halpose.losses import weighted_contrast, weighted_pull
 from halpose.methods.base import Method, Moment, StreamOutput
-from halpose.methods.halp import HaLP, step_size
+from halpose.methods.halp import HaLP
 from halpose.parts.geodesic import Limits, hallucinate, keeps_rank, limits
+from halpose.parts.positives import step_size
 from halpose.skeleton import load_layout
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "halp_objective.npz"

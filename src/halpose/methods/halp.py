@@ -10,23 +10,20 @@ CVPR 2023, Eqs. 2 to 8 and Algorithm 1.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from halpose.config import Config, HalpConfig
 from halpose.errors import ConfigError
-from halpose.losses import weighted_contrast, weighted_pull
+from halpose.losses import chance_level, info_nce, soft_negatives, weighted_contrast, weighted_pull
 from halpose.methods.base import Moment, StreamOutput, Term
 from halpose.methods.moco import InfoNCE
-from halpose.parts.geodesic import Limits, limits, mean_walk, walk
+from halpose.parts.geodesic import Limits, limits, walk
+from halpose.parts.positives import Points, drawn_points, expected_points, target_count, targets
 from halpose.parts.prototypes import cluster_sphere, group_means
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.parts.stream import Stream
-
-# Inside an InfoNCE the mean over t has no closed form; this many Gauss-Legendre nodes leave an error below 1e-6.
-_NODES = 6
 
 
 class DelayedTerm(Term):
@@ -45,6 +42,23 @@ class DelayedTerm(Term):
     def weight(self, moment: Moment) -> float:
         """Mu, once the term has begun."""
         return self.config.weight if self.is_active(moment) else 0.0
+
+    @torch.no_grad()
+    def follow_contrast(self, outputs: dict[str, StreamOutput], ranks: Ranks) -> dict[str, Tensor]:
+        """What mu is multiplied by in each stream, where it follows the contrast (not in the paper).
+
+        max(0, 1 - L / ln(1 + K)), with L the InfoNCE loss of the joined batch and K its number of negatives: 0 where
+        the contrast is at chance, near 1 where it is solved. So the pull eases as it harms the contrast.
+        """
+        factors = {}
+        for name, output in outputs.items() if self.config.follow == "contrast" else ():
+            loss = ranks.mean(info_nce(output.positive, output.negatives, self.temperature))
+            factors[name] = (1 - loss / ranks.mean(chance_level(output.negatives))).clamp_min(0.0)
+        return factors
+
+    def mu(self, factors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The mu that is logged, averaged over the streams; nothing where it is constant."""
+        return {"mu": self.config.weight * torch.stack(list(factors.values())).mean()} if factors else {}
 
 
 class HaLP(DelayedTerm):
@@ -65,6 +79,7 @@ class HaLP(DelayedTerm):
                 f"halp.prototypes_from is {config.halp.prototypes_from!r}, but streams has only "
                 f"{', '.join(config.streams)}; try --set streams=joint,motion,bone"
             )
+        check_variant(config.halp)
         size = (config.halp.prototypes, config.contrast.embedding)
         for name in config.streams:
             self.register_buffer(f"prototypes_{name}", torch.zeros(size))
@@ -90,15 +105,17 @@ class HaLP(DelayedTerm):
         )
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 8 (or its contrastive form) summed over the streams; logs the kept fraction."""
+        """Eq. 8 (or its contrastive form) summed over the streams; logs the kept fraction, and mu where it moves."""
         losses, kept = [], []
+        factors = self.follow_contrast(outputs, moment.ranks)
         for name, output in outputs.items():
             sources = self.sources(name)
             for prototypes in sources:
                 loss, share = self.of_output(output, prototypes, moment.generator, moment.ranks)
-                losses.append(loss / len(sources))
+                loss = loss / len(sources)
+                losses.append(loss * factors[name] if factors else loss)
                 kept.append(share)
-        return sum(losses[1:], losses[0]), {"kept": sum(kept[1:], kept[0]) / len(kept)}
+        return sum(losses[1:], losses[0]), {"kept": sum(kept[1:], kept[0]) / len(kept)} | self.mu(factors)
 
     def of_output(
         self,
@@ -107,9 +124,20 @@ class HaLP(DelayedTerm):
         generator: torch.Generator,
         ranks: Ranks = ALONE,
     ) -> tuple[Tensor, Tensor]:
-        """The term of one stream and the fraction of its positives that the rank filter kept."""
+        """The term of one stream and the fraction of its positives that the rank filter kept.
+
+        With `halp.rejected = negatives` (not in the paper) what the filter rejected joins the queue's negatives in the
+        InfoNCE of each of the clip's kept positives s, and only there, Eq. 1 stays as it is:
+
+            -log(exp(s / tau) / (exp(s / tau) + sum_n exp(n / tau) + sum_r w_r exp(s_r / tau)))
+
+        sampled: r are the clip's own draws with t beyond the rank limit, w_r = T / G. expected: r are the nodes of the
+        arcs from the rank limit to where draws end, w_r the chance of a draw there, of each of T prototypes. Both give
+        T times the mean of exp(s_r / tau) over all draws, rejected or 0: a prototype whose draws are all rejected is
+        worth one negative. No gradient flows through the points, as none does through positives.
+        """
         anchor = (output.key if self.config.anchor == "key" else output.query).detach()
-        query_anchor = (output.query * anchor).sum(1, keepdim=True)
+        query_anchor, negatives = (output.query * anchor).sum(1, keepdim=True), output.negatives
         if self.config.toward == "query":
             target = output.query.detach()
             alpha, beta = self._between(anchor, target, generator, ranks, output.views)
@@ -117,11 +145,14 @@ class HaLP(DelayedTerm):
             weight = torch.ones_like(similarity)
         else:
             limit = limits(anchor @ prototypes.T, prototypes @ prototypes.T)
-            alpha, beta, weight, selected = self._positives(limit, generator, ranks, output.views)
-            query_target = (output.query @ prototypes.T).gather(1, selected)
-            similarity = alpha * query_anchor + beta * query_target
+            kept, rejected = self._positives(limit, generator, ranks, output.views)
+            query_prototypes = output.query @ prototypes.T
+            similarity, weight = kept.similarity(query_anchor, query_prototypes), kept.weight
+            if rejected is not None:
+                against = rejected.similarity(query_anchor, query_prototypes)
+                negatives = torch.cat([negatives, soft_negatives(against, rejected.weight, self.temperature)], dim=1)
         if self.config.placement == "inside":
-            loss = weighted_contrast(similarity, weight, output.negatives, self.temperature)
+            loss = weighted_contrast(similarity, weight, negatives, self.temperature)
         else:
             loss = weighted_pull(similarity, weight, self.temperature)
         total = weight.sum()
@@ -131,7 +162,7 @@ class HaLP(DelayedTerm):
         # Expected arcs stand for all positives toward a prototype: one for each that may be selected.
         each = self.config.positives
         if self.config.estimator == "expected" and self.config.toward == "prototypes":
-            each = len(prototypes) - (self.config.select == "others")
+            each = target_count(self.config, len(prototypes))
         return loss, total / (len(weight) * each)
 
     def _between(
@@ -157,61 +188,21 @@ class HaLP(DelayedTerm):
         batch, prototypes = limit.pair.shape
         shape = (batch * ranks.world, self.config.positives)
         device = limit.pair.device
-        choices = prototypes - (self.config.select == "others")
+        choices = target_count(self.config, prototypes)
         selected = ranks.own_rows(torch.randint(choices, shape, generator=generator, device=device), views)
-        if self.config.select == "others":
+        if self.config.nearest:
+            selected = targets(limit, self.config).gather(1, selected)
+        elif self.config.select == "others":
             selected = selected + (selected >= limit.nearest[:, None]).long()
         return selected, ranks.own_rows(torch.rand(shape, generator=generator, device=device), views)
 
     def _positives(
         self, limit: Limits, generator: torch.Generator, ranks: Ranks, views: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Coefficients alpha and beta, weight and prototype of every hallucinated positive, each (B, G)."""
+    ) -> tuple[Points, Points | None]:
+        """The hallucinated positives, and what the rank filter rejected if that is asked for."""
         if self.config.estimator == "expected":
-            return self._expected(limit)
-        selected, uniform = self.draw(limit, generator, ranks, views)
-        rank = limit.rank.gather(1, selected)
-        omega = limit.omega.gather(1, selected)
-        exact = self.config.estimator == "exact"
-        furthest = rank if exact else limit.pair.gather(1, selected)
-        t = step_size(uniform, furthest, self.config)
-        kept = torch.ones_like(t) if exact else (t <= rank).to(t.dtype)
-        alpha, beta = walk(t, omega)
-        return alpha, beta, kept, selected
-
-    def _expected(self, limit: Limits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The mean over P_sel and t in closed form: each prototype stands for its whole arc of positives.
-
-        An arc from `low` to `high` has weight (high - low) / (lambda t*), the chance that a draw survives the rank
-        filter, and its mean point is known (`mean_walk`).
-        """
-        span = (self.config.hardness * limit.pair).clamp_min(1e-6)
-        if self.config.interval == "paper":
-            low, high = torch.zeros_like(span), torch.minimum(span, limit.rank)
-        else:
-            low = (1 - self.config.hardness) * limit.pair
-            high = torch.minimum(limit.pair, limit.rank)
-        if self.config.hardest:
-            low = high = limit.pair
-            weight = (limit.pair <= limit.rank).to(span.dtype)
-        else:
-            weight = (high - low).clamp_min(0.0) / span
-        is_nearest = nn.functional.one_hot(limit.nearest, limit.pair.shape[1]).bool()
-        # Toward P* itself the walk has no length: all of its positives are the anchor (select = all).
-        weight = torch.where(is_nearest, float(self.config.select == "all"), weight)
-        selected = torch.arange(limit.pair.shape[1], device=weight.device).expand_as(weight)
-        high = torch.maximum(low, high)
-        if self.config.placement == "beside":
-            alpha, beta = mean_walk(low, high, limit.omega)
-            return alpha, beta, weight, selected
-        node, node_weight = (
-            torch.as_tensor(values, dtype=weight.dtype, device=weight.device)
-            for values in np.polynomial.legendre.leggauss(_NODES)
-        )
-        t = low[..., None] + (high - low)[..., None] * (node + 1) / 2
-        alpha, beta = walk(t, limit.omega[..., None].expand_as(t))
-        weight = weight[..., None] * node_weight / 2
-        return alpha.flatten(1), beta.flatten(1), weight.flatten(1), selected.repeat_interleave(_NODES, dim=1)
+            return expected_points(limit, self.config)
+        return drawn_points(limit, *self.draw(limit, generator, ranks, views), self.config)
 
     def begin(self, streams: dict[str, Stream], moment: Moment) -> None:
         """Cluster at once where training goes on, with streams of another run, past the point where the term began."""
@@ -249,18 +240,32 @@ class HaLP(DelayedTerm):
                 self.of_stream(name, other).copy_(group_means(newest[name], member))
 
 
-def step_size(
-    uniform: Float[Tensor, "b g"], furthest: Float[Tensor, "b g"], config: HalpConfig
-) -> Float[Tensor, "b g"]:
-    """How far each walk goes, as a fraction of its geodesic.
+def check_variant(config: HalpConfig) -> None:
+    """Settings of which some rule others out.
 
-    paper: t uniform in (0, lambda t*). published: t uniform in ((1 - lambda) t*, t*], what the published code draws and
-    Table 5 fits. `hardest`: t = t*.
+    Raises:
+        ConfigError: what is asked for would change nothing, or make no sense.
     """
-    if config.hardest:
-        return furthest
-    step = config.hardness * uniform
-    return (step if config.interval == "paper" else 1 - step) * furthest
+    others = config.prototypes - 1
+    if config.nearest > others:
+        raise ConfigError(
+            f"halp.nearest is {config.nearest}, but of halp.prototypes {config.prototypes} only {others} are others "
+            f"than the anchor's own; give at most {others}, or 0 for any"
+        )
+    if config.nearest and config.toward == "query":
+        raise ConfigError(
+            f"halp.nearest is {config.nearest}, but halp.toward = query walks toward no prototype; set nearest=0"
+        )
+    if config.rejected == "dropped":
+        return
+    if config.placement == "beside":
+        raise ConfigError(
+            "halp.rejected = negatives needs halp.placement = inside: Eq. 8 has no denominator, and pushing a point "
+            "away without one has no bound"
+        )
+    if config.toward == "query" or config.estimator == "exact":
+        cause = "halp.toward = query" if config.toward == "query" else "halp.estimator = exact"
+        raise ConfigError(f"halp.rejected = negatives, but with {cause} the rank filter rejects nothing")
 
 
 def halp(config: Config) -> list[Term]:

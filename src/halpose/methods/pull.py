@@ -23,8 +23,11 @@ class Pull(DelayedTerm):
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """The pull; there is nothing to filter."""
+        factors = self.follow_contrast(outputs, moment.ranks)
         losses = [self._of_output(output) for output in outputs.values()]
-        return sum(losses[1:], losses[0]), {}
+        if factors:
+            losses = [loss * factor for loss, factor in zip(losses, factors.values(), strict=True)]
+        return sum(losses[1:], losses[0]), self.mu(factors)
 
     def _of_output(self, output: StreamOutput) -> Tensor:
         similarity = output.positive[:, None]

@@ -93,6 +93,11 @@ def limits(similarity: Float[Tensor, "b n"], prototype_similarity: Float[Tensor,
     return Limits(nearest, omega, pair.masked_fill(is_nearest, 0.0), rank.masked_fill(is_nearest, 0.0))
 
 
+def neighbours(limit: Limits, count: int) -> Int[Tensor, "b k"]:
+    """The prototypes nearest to each anchor but P*, nearest first."""
+    return limit.omega.scatter(1, limit.nearest[:, None], math.inf).topk(count, dim=1, largest=False).indices
+
+
 def hallucinate(
     anchor: Float[Tensor, "b d"],
     prototypes: Float[Tensor, "n d"],
