@@ -57,6 +57,37 @@ def wilson_over_draws(hits: Bool[np.ndarray, "r n"]) -> tuple[float, float]:
     return max(0.0, mean - math.hypot(mean - low, spread)), min(1.0, mean + math.hypot(high - mean, spread))
 
 
+def paired_difference(ours: Bool[np.ndarray, " n"], theirs: Bool[np.ndarray, " n"]) -> tuple[float, float, float]:
+    """Difference of two shares on the same clips, with its 95 % interval: (difference, low, high).
+
+    Clips that both recognise, or neither, say nothing of the difference; so it is known better than each share.
+    Newcombe's tenth method: Wilson's interval of each share, their half-widths added in quadrature with the correlation
+    of the two over the clips.
+
+    Args:
+        ours: whether each clip was recognised.
+        theirs: likewise, of the same clips in the same order; their share is subtracted.
+
+    Reference:
+        R. G. Newcombe, Statistics in Medicine 17 (1998) 2635-2650.
+    """
+    n = len(ours)
+    both, neither = int((ours & theirs).sum()), int((~ours & ~theirs).sum())
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    p, q = (both + only_ours) / n, (both + only_theirs) / n
+    (p_low, p_high), (q_low, q_high) = wilson(both + only_ours, n), wilson(both + only_theirs, n)
+    margins = (both + only_ours) * (only_theirs + neither) * (both + only_theirs) * (only_ours + neither)
+    covariance = both * neither - only_ours * only_theirs
+    if covariance > 0:
+        covariance = max(covariance - n / 2, 0)
+    correlation = covariance / math.sqrt(margins) if margins else 0.0
+
+    def reach(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * correlation * a * b + b * b, 0.0))
+
+    return p - q, p - q - reach(p - p_low, q_high - q), p - q + reach(p_high - p, q - q_low)
+
+
 def bootstrap_mean(values: Float[np.ndarray, " n"], seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
     """Percentile bootstrap of a mean: the queries are what another experiment would have drawn anew.
 

@@ -53,6 +53,8 @@ class Result:
         values: further numbers by name, such as `mAP`.
         classes: class names.
         confusion: clips of each class (row) that were taken for each class (column), summed over the draws.
+        hits: `1` or `0` for each clip, in the order of the store: whether it was recognised; for differences that are
+            paired by clip. Empty where there are several draws.
         settings: everything that was set or chosen.
         selected_on: where settings were chosen; never `test`.
         best_on_test: the paper's protocol, what the choice that is best on the test part scores there; only when
@@ -76,6 +78,7 @@ class Result:
     values: Mapping[str, Measure] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    hits: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     selected_on: Literal["validation", "none"] = "none"
     best_on_test: float | None = None
@@ -117,6 +120,7 @@ class Result:
             by_draw=tuple((draws == labels).mean(axis=1).tolist()) if len(draws) > 1 else (),
             classes=tuple(classes),
             confusion=tuple(tuple(row) for row in confusion.tolist()),
+            hits="".join("01"[hit] for hit in (draws[0] == labels).tolist()) if len(draws) == 1 else "",
             **about,
         )
 

@@ -9,6 +9,8 @@ from halpose.report.axes import MINUS, percent, ticks
 from halpose.report.markup import Markup, element, join
 from halpose.report.scores import FEATURES, Score, headline_score
 
+CIRCLE = "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0"
+
 
 def headline(scores: Sequence[Score]) -> Markup | None:
     """The headline result and how far it is from the untrained encoder and from raw coordinates."""
@@ -74,7 +76,7 @@ def score_table(scores: Sequence[Score]) -> Markup | None:
                 "tr",
                 {},
                 element("td", {}),
-                element("td", {"class": "chart"}, _axis(low, high, grid)),
+                element("td", {"class": "chart"}, axis(low, high, grid)),
                 element("td", {"colspan": 2, "class": "range"}),
             ),
         ),
@@ -154,23 +156,44 @@ def _row(score: Score, low: float, high: float, grid: Sequence[float]) -> Markup
 
 
 def _interval(score: Score, low: float, high: float, grid: Sequence[float]) -> Markup:
-    """The dot and its interval; positions in per cent of the cell, so that it grows with the table."""
+    shape = {"trained": CIRCLE, "untrained": "M0 -6.5L6.5 5H-6.5Z"}.get(score.features, "M-5 -5H5V5H-5Z")
+    return interval_chart(score.top1, score.interval, low, high, grid, shape)
+
+
+def interval_chart(
+    value: float,
+    bounds: tuple[float, float] | None,
+    low: float,
+    high: float,
+    grid: Sequence[float],
+    shape: str = CIRCLE,
+) -> Markup:
+    """A dot and its interval; positions in per cent of the cell, so that it grows with the table.
+
+    Args:
+        value: a share.
+        bounds: its interval, if it has one.
+        low: left end of the axis, in per cent.
+        high: right end.
+        grid: values of the grid lines, in per cent.
+        shape: of the dot, as an SVG path.
+    """
 
     def at(value: float) -> str:
         return f"{100 * (value - low) / (high - low):.2f}%"
 
     marks = [element("line", {"class": "grid", "x1": at(t), "x2": at(t), "y1": "0", "y2": "100%"}) for t in grid]
-    if score.interval is not None:
-        left, right = (at(100 * bound) for bound in score.interval)
+    if bounds is not None:
+        left, right = (at(100 * bound) for bound in bounds)
         marks.append(element("line", {"class": "bar", "x1": left, "x2": right, "y1": "50%", "y2": "50%"}))
         marks += [element("line", {"class": "cap", "x1": x, "x2": x, "y1": "36%", "y2": "64%"}) for x in (left, right)]
-    shape = {"trained": "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0", "untrained": "M0 -6.5L6.5 5H-6.5Z"}
-    dot = element("path", {"class": "dot", "d": shape.get(score.features, "M-5 -5H5V5H-5Z")})
-    marks.append(element("svg", {"x": at(100 * score.top1), "y": "50%", "overflow": "visible"}, dot))
+    dot = element("path", {"class": "dot", "d": shape})
+    marks.append(element("svg", {"x": at(100 * value), "y": "50%", "overflow": "visible"}, dot))
     return element("svg", {"class": "interval", "aria-hidden": "true"}, *marks)
 
 
-def _axis(low: float, high: float, grid: Sequence[float]) -> Markup:
+def axis(low: float, high: float, grid: Sequence[float]) -> Markup:
+    """What the grid lines of interval charts stand for."""
     labels = [
         element(
             "text",
