@@ -14,7 +14,7 @@ from halpose.evaluate.featureset import FeatureSet, Samples
 from halpose.evaluate.knn import knn, similarities
 from halpose.evaluate.protocol import evaluate
 from halpose.evaluate.result import Result
-from halpose.evaluate.retrieval import average_precision, rank, retrieval
+from halpose.evaluate.retrieval import average_precision, precision_of_first, rank, retrieval
 
 Clusters = Callable[..., FeatureSet]
 CLASSES = ("a", "b", "c", "d")
@@ -33,7 +33,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("block_bytes", [1, 2000, 64 << 20])
 def test_average_precision_is_that_of_scikit_learn(metric: str, block_bytes: int, clusters: Clusters) -> None:
     queries, gallery = some(clusters(noise=2.0))
-    precision, _, _ = rank(
+    precision, _, _, _ = rank(
         queries.features,
         queries.labels,
         gallery.features,
@@ -60,20 +60,30 @@ def test_equally_similar_clips_have_no_order() -> None:
 def test_features_without_signal_retrieve_the_share_of_the_class() -> None:
     labels = np.array([0] * 9 + [1])
     nothing = np.zeros((10, 4), np.float32)
-    precision, _, _ = rank(nothing[:2], np.array([0, 1]), nothing, labels)
+    precision, shown, _, _ = rank(nothing[:2], np.array([0, 1]), nothing, labels)
     np.testing.assert_allclose(precision, [0.9, 0.1])
+    np.testing.assert_allclose(shown, [0.9, 0.1])
+
+
+def test_precision_of_the_first_few() -> None:
+    similar = torch.tensor([[0.9, 0.8, 0.8, 0.8, 0.1, 0.0]])
+    hit = torch.tensor([[True, False, True, True, False, True]])
+    for k, share in ((1, 1.0), (2, (1 + 2 / 3) / 2), (3, (1 + 4 / 3) / 3), (4, 3 / 4), (5, 3 / 5), (99, 4 / 6)):
+        (found,) = precision_of_first(similar, hit, k)
+        assert float(found) == pytest.approx(share)
 
 
 def test_ranks_are_those_of_a_loop(clusters: Clusters) -> None:
     queries, gallery = some(clusters(noise=4.0, classes=8, each=5))
     labels = np.where(gallery.labels == 3, 2, gallery.labels)  # class 3 is not in the gallery
-    _, first, nearest = rank(queries.features, queries.labels, gallery.features, labels, block_bytes=300)
+    _, shown, first, nearest = rank(queries.features, queries.labels, gallery.features, labels, block_bytes=300)
     similar = cosines(queries.features, gallery.features)
     for query in range(len(queries)):
         order = np.argsort(-similar[query], kind="stable")
         places = [place for place, clip in enumerate(order, 1) if labels[clip] == queries.labels[query]]
         assert first[query] == (places[0] if places else len(gallery) + 1)
         assert nearest[query] == order[0]
+        assert shown[query] == pytest.approx(np.mean(labels[order[:5]] == queries.labels[query]))
     assert (first[queries.labels == 3] == len(gallery) + 1).all()
 
 
@@ -98,8 +108,9 @@ def test_the_result_leads_with_map_and_recall_at_one_is_the_nearest_neighbour(cl
     assert result.top1 == (knn(sets, "test", Settings()).predictions == sets.test.labels).mean()
     recalls = [result.values[f"recall@{k}"].value for k in (1, 5, 10)]
     assert recalls == sorted(recalls) and recalls[0] < recalls[2]
-    precision, _, _ = rank(sets.test.features, sets.test.labels, sets.official.features, sets.official.labels)
+    precision, shown, _, _ = rank(sets.test.features, sets.test.labels, sets.official.features, sets.official.labels)
     assert result.headline == pytest.approx(precision.mean())
+    assert result.values["precision@5"].value == pytest.approx(shown.mean())
     for value in result.values.values():
         assert value.low <= value.value <= value.high
     # A bootstrap over queries: half-width about 1.96 standard errors of the mean.
@@ -117,7 +128,7 @@ def test_the_same_seed_gives_the_same_interval(clusters: Clusters) -> None:
 def test_perfect_features_retrieve_everything_first(clusters: Clusters) -> None:
     result = result_of(clusters(noise=0.0))
     assert {name: value.value for name, value in result.values.items()} == pytest.approx(
-        {"mAP": 1, "recall@1": 1, "recall@5": 1, "recall@10": 1}
+        {"mAP": 1, "precision@5": 1, "recall@1": 1, "recall@5": 1, "recall@10": 1}
     )
 
 

@@ -24,6 +24,8 @@ COMMANDS = {
     "evaluate": ("halpose.cli.evaluate", "evaluate", "Score a run against untrained and raw features."),
     "view": ("halpose.cli.view", "view", "Watch a clip: a page that turns and plays, a GIF or an MP4."),
     "report": ("halpose.cli.report", "report", "One page of a run: data, curves, scores, maps, neighbours."),
+    "embed": ("halpose.cli.embed", "embed", "Vectors of recordings, whole or in windows."),
+    "search": ("halpose.cli.search", "search", "Find the recordings that move most like one."),
     "import": ("halpose.cli.weights", "import_weights", "Make a run of a checkpoint of the published code."),
     "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
     "bench": ("halpose.cli.bench", "bench", "Measure what this machine can do: its card."),

@@ -66,13 +66,13 @@ def search_page(
 
 
 def _clip(source: str, name: str, start: float, end: float, layout: str | None) -> AnimatedClip:
-    """A recording, or a window of it, with its name and place as the caption."""
+    """A recording, or a window of it, with its place as the caption."""
     begin, stop = (0.0, 0.0) if np.isnan(end) else (float(start), float(end))
     recording = open_recording(Path(source), name, layout, begin, stop)
-    place = "" if np.isnan(end) else f", {begin:.2f} to {stop:.2f} s"
-    return replace(recording.animated(), caption=f"{name}{place}", most_frames=MOST_FRAMES)
+    place = "" if np.isnan(end) else f"{begin:.2f} to {stop:.2f} s"
+    return replace(recording.animated(), caption=place, most_frames=MOST_FRAMES)
 
 
 def _captioned(clip: AnimatedClip, place: str, label: str, subject: str) -> AnimatedClip:
-    who = f"subject {subject}, " if subject else ""
-    return replace(clip, title=f"{place}: {label}" if label else f"{place}: {clip.name}", caption=who + clip.caption)
+    said = (clip.name if label else "", f"subject {subject}" if subject else "", clip.caption)
+    return replace(clip, title=f"{place}: {label or clip.name}", caption=", ".join(filter(None, said)))

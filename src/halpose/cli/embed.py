@@ -1,0 +1,85 @@
+"""`halpose embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from halpose.cli import common_options, machine_options, print_json
+from halpose.cli.console import WorkingBar, command, remark, show
+
+
+@click.command(short_help="Vectors of recordings, whole or in windows.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path(path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="File to write: .npz or .parquet.")
+@click.option("--window", default=None, help="Cut recordings into windows of so long: 2s, 500ms. Default: whole.")
+@click.option("--stride", default=None, help="From one window to the next. Default: as long as a window.")
+@click.option("--streams", default="", help="Comma-separated streams of the run. Default: all, side by side.")
+@click.option("--layout", default=None, help="Joints of files that do not name theirs: a name, or a .toml file.")
+@click.option("--format", default=None, help="Of the files. Default: found out by itself.")
+@click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where a recording does not say.")
+@machine_options
+@common_options
+def embed(
+    run: Path,
+    files: tuple[Path, ...],
+    out: Path,
+    window: str | None,
+    stride: str | None,
+    streams: str,
+    layout: str | None,
+    format: str | None,
+    fps: float,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Embed recordings: files, folders of them, prepared stores. What cannot be read is named and set aside.
+
+    Memory does not grow with the number of recordings or windows; a store's recordings are not even held one by one.
+
+    \b
+    Examples:
+      halpose embed runs/utd recordings -o emb.npz
+      halpose embed runs/utd day.bvh --window 2s --stride 0.5s -o day.parquet
+      halpose embed runs/utd stores/utd-mhad -o utd.npz --json
+      torchrun --nproc-per-node 8 -m halpose embed runs/utd recordings -o emb.npz
+    """
+    from halpose.engine.device import resolve_device
+    from halpose.engine.distributed import Launch
+    from halpose.engine.run import Run
+    from halpose.inference.clips import seconds_of
+    from halpose.inference.sources import Reading, embed_sources, find_sources
+
+    reading = Reading(layout, format, fps, seconds_of(window) if window else 0.0, seconds_of(stride) if stride else 0.0)
+    launch = Launch.from_environment()
+    is_first = launch is None or launch.rank == 0
+    sources = find_sources(files)
+    loaded = Run.load(run, resolve_device(device, launch))
+    chosen = [word.strip() for word in streams.split(",") if word.strip()]
+    with WorkingBar() as progress:
+        made = embed_sources(
+            loaded, sources, out, reading, chosen, progress if is_first else _unseen, launch,
+            lambda source, reason: remark(f"set aside {source}: {reason}"),
+        )  # fmt: skip
+    if not is_first:
+        return
+    aside = f", {len(made.set_aside)} set aside" if made.set_aside else ""
+    of = "windows" if reading.window else "vectors"
+    show(f"{made.vectors} {of} of {made.recordings} recordings, {made.dimension} numbers each{aside}: {out}", as_json)
+    remark(f"next: {command('search', run, '--index', out, 'QUERY')}")
+    if as_json:
+        print_json(
+            {
+                "out": made.out, "run": str(run), "step": loaded.step, "streams": chosen or list(loaded.config.streams),
+                "vectors": made.vectors, "dimension": made.dimension, "recordings": made.recordings,
+                "window": reading.window, "stride": reading.stride or reading.window,
+                "set_aside": [{"source": source, "reason": reason} for source, reason in made.set_aside],
+                "seconds": made.seconds,
+            }
+        )  # fmt: skip
+
+
+def _unseen(what: str, done: int = 0, total: int = 0) -> None:
+    """One rank shows progress."""
