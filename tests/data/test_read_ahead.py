@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -53,18 +54,26 @@ def test_no_more_is_made_than_for_the_next_steps(ahead: int) -> None:
             coming.take(taken)
 
 
-def test_what_is_taken_is_not_kept() -> None:
+def test_what_is_taken_is_not_kept_while_the_next_is_made() -> None:
     class Big:
         pass
 
-    import weakref
+    is_making, go_on = threading.Event(), threading.Event()
 
-    with ReadAhead(lambda step: Big(), 0, 3, ahead=1) as coming:
+    def make(step: int) -> Big:
+        if step:
+            is_making.set()
+            go_on.wait(10)
+        return Big()
+
+    with ReadAhead(make, 0, 2, ahead=1) as coming:
         first = coming.take(0)
         gone = weakref.ref(first)
         del first
-        coming.take(1)
-        assert gone() is None
+        is_making.wait(10)
+        kept = gone()
+        go_on.set()
+    assert kept is None
 
 
 def test_the_caller_need_not_wait_for_what_was_made_meanwhile() -> None:

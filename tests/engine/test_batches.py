@@ -97,7 +97,7 @@ def test_batches_are_taken_with_and_without_a_thread_in_turn(store: Store) -> No
     assert torch.equal(expected.generator.get_state(), found.generator.get_state())
 
 
-def test_ranks_read_their_share_ahead(store: Store) -> None:
+def test_ranks_read_their_share_ahead_and_draw_by_the_step(store: Store) -> None:
     for rank in range(2):
         expected = batches(store, CONFIG, "resident", Ranks(rank, 2))
         found = batches(store, CONFIG, "ahead", Ranks(rank, 2))
@@ -106,6 +106,8 @@ def test_ranks_read_their_share_ahead(store: Store) -> None:
                 ours, theirs = expected.take(step), found.take(step)
                 assert len(ours.clips) == 8 and torch.equal(ours.clips, theirs.clips)
                 assert all(torch.equal(view, theirs.views[name]) for name, view in ours.views.items())
+        again = batches(store, CONFIG, "mapped", Ranks(rank, 2)).take(5)
+        assert torch.equal(ours.views["extreme"], again.views["extreme"])
 
 
 def test_an_epochs_order_is_drawn_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
