@@ -19,7 +19,7 @@ from typing import Any
 from halpose.errors import DataError
 from halpose.report.markup import Markup, element, json_data
 
-SCRIPTS = ("theme.js", "stage.js", "player.js", "curves.js", "matrix.js", "map.js", "start.js")
+SCRIPTS = ("theme.js", "stage.js", "player.js", "curves.js", "overlay.js", "matrix.js", "map.js", "start.js")
 
 
 @dataclass(frozen=True)

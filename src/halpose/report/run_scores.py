@@ -12,37 +12,42 @@ import torch
 from halpose.data.store import Store
 from halpose.data.store_files import META
 from halpose.engine.run import Run
-from halpose.errors import ConfigError
+from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, Settings, silent
+from halpose.evaluate.result import Result
 from halpose.evaluate.run import FEATURES, PROTOCOLS, RAW_PROTOCOLS, evaluate_run
 
 Row = Mapping[str, Any]
 
 
-def kept_scores(run: Path, data_set: str, step: int) -> list[dict[str, Any]]:
-    """Rows of every `evaluation-*.json` of a run on one data set, taken after the step that is looked at.
+def all_scores(run: Path, step: int) -> list[dict[str, Any]]:
+    """Rows of every `evaluation-*.json` of a run, with the data set, the store, and the streams where not all.
 
-    Rows of some of the run's streams say which in their split. A file that cannot be read is passed over: what it held
-    is scored again.
+    A file that cannot be read is passed over: what it held can be scored again.
 
     Args:
         run: its directory.
-        data_set: its name.
-        step: of the checkpoint; scores of an earlier one are left out.
+        step: of the checkpoint that is looked at; scores of an earlier one are left out.
     """
     rows = []
     for file in sorted(run.glob("evaluation-*.json")):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            if (content["data_set"], content["steps"]) != (data_set, step):
+            if content["steps"] != step:
                 continue
             for row in content["results"]:
-                end = f"evaluation-{data_set}-{row['split']}-{row['part']}"
+                end = f"evaluation-{content['data_set']}-{row['split']}-{row['part']}"
                 streams = file.stem.removeprefix(end).lstrip("-").replace("-", ", ").replace("+", ":")
-                rows.append({**row, "streams": streams, "store": content["store"]})
-        except (OSError, ValueError, KeyError, TypeError):
+                about = {"data_set": content["data_set"], "store": content["store"], "streams": streams}
+                rows.append(Result.from_dict(row).to_dict() | about)
+        except (OSError, ValueError, KeyError, TypeError, DataError):
             continue
     return rows
+
+
+def kept_scores(run: Path, data_set: str, step: int) -> list[dict[str, Any]]:
+    """The rows of one data set."""
+    return [row for row in all_scores(run, step) if row["data_set"] == data_set]
 
 
 def missing_scores(rows: Sequence[Row], split: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -79,7 +84,7 @@ def run_scores(
             run, store, split=split, protocols=protocols, kinds=(kind,), device=device, progress=progress,
             settings=Settings(device=str(device)),
         )  # fmt: skip
-        found += [result.to_dict() for result in results]
+        found += [result.to_dict() | {"data_set": store.name, "streams": ""} for result in results]
     rows = found + [row for row in rows if _is_plain(row, split)] + [row for row in rows if not _is_plain(row, split)]
     order = [(protocol, kind) for protocol in PROTOCOLS for kind in FEATURES]
     usual = [row for row in rows if _is_plain(row, split) and (row["protocol"], row["features"]) in order]

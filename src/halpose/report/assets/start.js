@@ -7,6 +7,7 @@ const players = [...document.querySelectorAll(".player[data-clips]")].map((figur
   return player;
 });
 if (data.curves) startCurves(data.curves);
+if (data.overlay) startOverlay(data.overlay);
 if (data.confusion?.length) startConfusion(data.confusion);
 for (const map of data.maps ?? []) players.push(new ClipMap(map, [...data.previews, ...data.clips]).player);
 startTheme(() => players.forEach((player) => player.draw()));
