@@ -171,6 +171,7 @@ def test_joints_of_one_name_are_told_apart(tmp_path: Path) -> None:
         ("CHANNELS 1 Zrotation", "CHANNELS 2 Zrotation Zrotation", "channels Zrotation Zrotation"),
         ("CHANNELS 1 Zrotation", "CHANNELS 0", "21 numbers, not 20"),
         ("CHANNELS 1 Zrotation", "CHANNELS -1", "channels"),
+        ("CHANNELS 1 Zrotation", "CHANNELS 1 Zrotation CHANNELS 1 Xrotation", "LeftHand has channels twice"),
         ("OFFSET 15 20 0", "OFFSET 15 nan 0", "an offset that is not three numbers"),
         ("OFFSET 15 20 0", "OFFSET 15 20", "breaks off"),
         ("JOINT Chest", "ROOT Chest", "ROOT Chest stands in the wrong place"),
@@ -206,6 +207,16 @@ def test_words_for_numbers_and_nan(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
     (clip,) = bvh.read(path)
     assert np.isnan(clip.positions[0, 5]).any() and np.isfinite(clip.positions[0, :5]).all()
+
+
+@pytest.mark.parametrize("word", ["inf", "1e999", "1e308", "-inf"])
+def test_numbers_beyond_measure_are_missing(tmp_path: Path, word: str) -> None:
+    path = make_file(tmp_path / "a.bvh")
+    lines = path.read_text().splitlines()
+    lines[-1] = " ".join([word] * len(lines[-1].split()))
+    path.write_text("\n".join(lines) + "\n")
+    (clip,) = bvh.read(path)
+    assert np.isfinite(clip.positions[0, :5]).all() and not np.isfinite(clip.positions[0, 5]).all()
 
 
 def test_depth_and_declared_sizes_cost_nothing(tmp_path: Path) -> None:

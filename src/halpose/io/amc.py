@@ -70,8 +70,9 @@ def read(path: Path) -> Iterator[Sequence]:
     skeleton = read_asf(asf)
     rows = _rows(path, data, skeleton, asf)
     is_degrees = b":RADIANS" not in data[:4096].upper() and skeleton.is_degrees
-    positions = _positions(skeleton, np.deg2rad(rows) if is_degrees else rows, rows)
-    positions *= _METRES_PER_INCH / skeleton.length
+    with np.errstate(over="ignore", invalid="ignore"):
+        positions = _positions(skeleton, np.deg2rad(rows) if is_degrees else rows, rows)
+        positions *= _METRES_PER_INCH / skeleton.length
     layout, order = _layout(skeleton)
     yield Sequence(
         positions=to_float32(positions[:, order])[None],

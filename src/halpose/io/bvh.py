@@ -81,7 +81,8 @@ def read(path: Path) -> Iterator[Sequence]:
     if len(motion) != frames:
         raise refused(path, f"it says {frames} frames but holds {len(motion)}", _REMEDY)
     kept = _kept(joints)
-    positions = np.stack(_positions(joints, motion), axis=1)[:, kept]
+    with np.errstate(over="ignore", invalid="ignore"):
+        positions = np.stack(_positions(joints, motion), axis=1)[:, kept]
     place = {joint: at for at, joint in enumerate(kept)}
     parents = tuple(place.get(joints[joint].parent, at) for at, joint in enumerate(kept))
     try:
@@ -130,6 +131,8 @@ def _hierarchy(path: Path, text: bytes) -> list[_Joint]:
                 at += 4
             elif word == "CHANNELS":
                 count = int(words[at + 1])
+                if joints[open_joints[-1]].channels:
+                    raise refused(path, f"{joints[open_joints[-1]].name} has channels twice", _REMEDY)
                 found = words[at + 2 : at + 2 + count]
                 if not 0 <= count <= 6 or len(set(found)) != count or any(name not in _CHANNELS for name in found):
                     raise refused(path, f"channels {' '.join(found)[:80]} of {joints[-1].name}", _REMEDY)
