@@ -26,6 +26,7 @@ COMMANDS = {
     "report": ("halpose.cli.report", "report", "One page of a run: data, curves, scores, maps, neighbours."),
     "embed": ("halpose.cli.embed", "embed", "Vectors of recordings, whole or in windows."),
     "search": ("halpose.cli.search", "search", "Find the recordings that move most like one."),
+    "compare": ("halpose.cli.compare", "compare", "Several runs side by side: settings, curves, scores, cost."),
     "import": ("halpose.cli.weights", "import_weights", "Make a run of a checkpoint of the published code."),
     "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
     "bench": ("halpose.cli.bench", "bench", "Measure what this machine can do: its card."),
