@@ -31,6 +31,7 @@ def test_overrides_by_full_and_short_key() -> None:
         ("halp.interval=both", "it may be 'paper', 'published'"),
         ("views.crop=0.5", "takes 2 values, but 1"),
         ("views.crop=0.9,0.5", "low <= high"),
+        ("multicrop.crop=0.9,0.5", r"multicrop\.crop is \(0\.9, 0\.5\); expected 0 < low <= high"),
         ("hardness=1.5", r"lambda lies in \(0, 1\]"),
         ("halp=3", "'halp' is a section"),
         ("mask_own=1", "expected bool"),

@@ -223,6 +223,24 @@ class SktConfig:
 
 
 @dataclass(frozen=True)
+class BarlowConfig:
+    """Barlow Twins (ICML 2021)."""
+
+    off_diagonal: float = 0.005
+    """Weight of the correlations between different dimensions."""
+
+
+@dataclass(frozen=True)
+class MulticropConfig:
+    """MoCo with further views of each clip (SwAV, NeurIPS 2020)."""
+
+    views: int = 2
+    """Further views whose queries are contrasted with the clip's one key."""
+    crop: tuple[float, float] = (0.4, 0.8)
+    """Their temporal crop; they have the settings of `views` but for this."""
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Optimizer and its schedule, in fractions of the training."""
 
@@ -280,6 +298,8 @@ class Config:
     crosclr: CrosclrConfig = field(default_factory=CrosclrConfig)
     aimclr: AimclrConfig = field(default_factory=AimclrConfig)
     skt: SktConfig = field(default_factory=SktConfig)
+    barlow: BarlowConfig = field(default_factory=BarlowConfig)
+    multicrop: MulticropConfig = field(default_factory=MulticropConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def to_dict(self) -> dict[str, Any]:

@@ -173,6 +173,6 @@ def _check(config: Config) -> None:
         raise ConfigError(f"halp.hardness is {config.halp.hardness}; lambda lies in (0, 1]")
     if not config.streams or len(set(config.streams)) < len(config.streams):
         raise ConfigError(f"streams are {', '.join(config.streams) or 'none'}; name one or more, each once")
-    low, high = config.views.crop
-    if not 0 < low <= high <= 1:
-        raise ConfigError(f"views.crop is {config.views.crop}; expected 0 < low <= high <= 1")
+    for name, (low, high) in (("views.crop", config.views.crop), ("multicrop.crop", config.multicrop.crop)):
+        if not 0 < low <= high <= 1:
+            raise ConfigError(f"{name} is {(low, high)}; expected 0 < low <= high <= 1")

@@ -77,6 +77,8 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         {"method": "simclr"},
         {"method": "halp_simclr", "halp": {"estimator": "sampled", "placement": "inside"}},
         {"method": "skt", "encoder": {"name": "bigru", "input_norm": True}},
+        {"method": "halp_barlow", "halp": {"follow": "contrast"}},
+        {"method": "multicrop", "encoder": {"name": "gru", "input_norm": True}},
     ],
     ids=lambda changes: "-".join(
         [changes["method"], *map(str, changes.get("halp", changes.get("encoder", {})).values())]

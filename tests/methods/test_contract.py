@@ -93,6 +93,8 @@ def test_every_method_with_every_encoder(method: str, encoder: str, people: int,
         ("crosclr_b", {"crosclr": {"mine_after": 1.0}}),
         ("crosclr_b", {"crosclr": {"context": False, "mined": 3}}),
         ("aimclr", {"aimclr": {"mine_after": 1.0}}),
+        ("halp_barlow", {"halp": {"placement": "inside", "refresh": 1, "rejected": "negatives"}}),
+        ("multicrop", {"multicrop": {"views": 1}}),
     ],
 )
 def test_every_variant(method: str, changes: dict[str, object]) -> None:

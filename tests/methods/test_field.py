@@ -5,19 +5,30 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from halpose.config import AimclrConfig, Config, ContrastConfig, CrosclrConfig, HalpConfig
+from halpose.config import (
+    AimclrConfig,
+    BarlowConfig,
+    Config,
+    ContrastConfig,
+    CrosclrConfig,
+    HalpConfig,
+    MulticropConfig,
+)
 from halpose.engine.run import Shape, fresh_method
 from halpose.errors import ConfigError
 from halpose.methods import METHODS
 from halpose.methods.aimclr import ExtremeViews, MinedInfoNCE
+from halpose.methods.barlow import Barlow
 from halpose.methods.base import Moment, StreamOutput
 from halpose.methods.crosclr_b import CrossStream
 from halpose.methods.halp import HaLP
 from halpose.methods.isc import InterSkeleton
+from halpose.methods.multicrop import MultiCrop
 from halpose.parts.prototypes import group_means
 from halpose.skeleton import load_layout
 
@@ -142,6 +153,61 @@ def test_the_extreme_view_is_the_normal_one_and_more() -> None:
     extreme = ExtremeViews(config).views["extreme"]
     assert extreme.yaw == 7.0
     assert (extreme.tilt, extreme.reverse, extreme.blur, extreme.mask_axis) == (30.0, 0.5, 0.5, 0.5)
+
+
+def test_further_crops_look_for_the_key_of_their_clip() -> None:
+    term = MultiCrop(CONFIG)
+    made = {name: output(10 * i) for i, name in enumerate(CONFIG.streams)}
+    for i, one in enumerate(made.values()):
+        one.extra.update({name: unit(4, 6, seed=90 + 2 * i + j) for j, name in enumerate(term.views)})
+    loss, metrics = term(made, EARLY)
+    slow, hits = 0.0, 0
+    for one in made.values():
+        for query in (one.query, *one.extra.values()):
+            slow += sum(mean_log(row(one, i, query), [0]) for i in range(4)) / 4 / 3
+        hits += sum(values[0] > max(values[1:]) for values in (row(one, i) for i in range(4)))
+    assert loss.item() == pytest.approx(slow, rel=1e-10)
+    assert metrics["accuracy"].item() == pytest.approx(hits / 12)
+
+
+def test_further_crops_are_the_queries_own_network_and_views() -> None:
+    config = replace(CONFIG, method="multicrop", multicrop=MulticropConfig(views=3, crop=(0.2, 0.3)))
+    method = fresh_method(config, Shape(load_layout("kinect20"), 1, 3)).eval()
+    assert method.further_views() == {f"crop_{i}": replace(config.views, crop=(0.2, 0.3)) for i in range(3)}
+    stream, term = method.stream_table()["joint"], method.term_list()[0]
+    views = {name: torch.randn(4, 1, 12, 20, 3, generator=LATE.generator) for name in method.further_views()}
+    found = term.embed(stream, views)
+    for name, view in views.items():
+        torch.testing.assert_close(found[name], stream.query(view))
+
+
+def test_barlow_is_numpys_correlation_of_every_stream() -> None:
+    config = replace(CONFIG, barlow=BarlowConfig(off_diagonal=0.03))
+    made, slow = {}, 0.0
+    for seed, name in enumerate(CONFIG.streams):
+        one = output(10 * seed)
+        generator = torch.Generator().manual_seed(seed)
+        projections = torch.randn(2, 20, 6, generator=generator, dtype=torch.float64) * torch.arange(1, 7) + 3
+        made[name] = replace(one, projections=projections)
+        correlation = np.corrcoef(*projections.numpy(), rowvar=False)[:6, 6:]
+        off = (correlation**2).sum() - (np.diag(correlation) ** 2).sum()
+        slow += (((1 - np.diag(correlation)) ** 2).sum() + 0.03 * off) / 6
+    assert Barlow(config)(made, EARLY)[0].item() == pytest.approx(slow, rel=1e-10)
+
+
+def test_halp_on_barlow_is_halp_on_simclr() -> None:
+    values = []
+    for name in ("halp_barlow", "halp_simclr"):
+        config = replace(CONFIG, method=name, halp=replace(CONFIG.halp, estimator="sampled", placement="inside"))
+        method = fresh_method(config, Shape(load_layout("kinect20"), 1, 3)).eval()
+        halp = method.term_list()[1]
+        for seed, buffer in enumerate(halp.buffers()):
+            buffer.copy_(unit(3, 6, seed=seed))
+        x = torch.randn(2, 8, 1, 12, 20, 3, generator=torch.Generator().manual_seed(1))
+        moment = Moment(9, 10, 900, torch.Generator().manual_seed(2))
+        values.append(method({"query": x[0], "key": x[1]}, torch.arange(8), moment).values)
+    assert torch.equal(values[0]["halp"], values[1]["halp"]) and values[0]["halp"] != 0
+    assert torch.equal(values[0]["loss"], values[0]["barlow"] + values[0]["halp"])
 
 
 def test_carried_prototypes_are_the_other_streams_groups_in_this_streams_space() -> None:

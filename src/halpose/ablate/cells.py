@@ -32,7 +32,7 @@ from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Part
 from halpose.evaluate.run import evaluate_run
 
-WITHOUT_HALP = {"halp": "moco", "halp_cmd": "cmd", "halp_simclr": "simclr", "halp_skt": "skt"}
+WITHOUT_HALP = {"halp": "moco", "halp_cmd": "cmd", "halp_simclr": "simclr", "halp_skt": "skt", "halp_barlow": "barlow"}
 """Each method that has the HaLP term, and the same method without it."""
 
 PARTS: tuple[Part, ...] = ("validation", "test")

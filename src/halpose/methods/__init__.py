@@ -14,12 +14,14 @@ from halpose.config import Config
 from halpose.errors import ConfigError
 from halpose.methods.aimclr import aimclr
 from halpose.methods.ascal import ascal
+from halpose.methods.barlow import barlow, halp_barlow
 from halpose.methods.base import Method, Term, build_streams
 from halpose.methods.cmd import cmd, halp_cmd
 from halpose.methods.crosclr_b import crosclr_b
 from halpose.methods.halp import halp
 from halpose.methods.isc import isc
 from halpose.methods.moco import moco
+from halpose.methods.multicrop import multicrop
 from halpose.methods.pull import pull
 from halpose.methods.simclr import halp_simclr, simclr
 from halpose.methods.skt import halp_skt, skt
@@ -41,9 +43,12 @@ METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "halp_skt": halp_skt,
     "simclr": simclr,
     "halp_simclr": halp_simclr,
+    "barlow": barlow,
+    "halp_barlow": halp_barlow,
+    "multicrop": multicrop,
 }
 
-SIAMESE = frozenset({"skt", "halp_skt", "simclr", "halp_simclr"})
+SIAMESE = frozenset({"skt", "halp_skt", "simclr", "halp_simclr", "barlow", "halp_barlow"})
 """Methods whose views share one encoder and whose negatives, if they have any, are the batch."""
 
 
