@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 
 from halpose.bench.growth import Growth
 from halpose.report.axes import Scale, tick_labels, ticks
 from halpose.report.markup import Markup, element
 
-_WIDTH, _HEIGHT, _ACROSS = 320.0, 220.0, 3
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 306.0, 44.0, 186.0
+_WIDTH, _HEIGHT, _ACROSS = 320.0, 250.0, 3
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 300.0, 62.0, 198.0
+_LONGEST = 150  # letters of the title on one line
 _STYLE = """
 text { font: 11px system-ui, sans-serif; fill: #444; }
 .name { font-weight: 600; font-size: 13px; fill: #111; }
+.unit { font-style: italic; }
 .grid { stroke: #e4e4e4; }
 .base { stroke: #888; }
 .fit { stroke: #c2571a; stroke-width: 1.5; fill: none; }
@@ -28,10 +32,11 @@ def growth_chart(curves: list[Growth], title: str) -> Markup:
         title: on what, in a sentence.
     """
     rows = -(-len(curves) // _ACROSS)
-    width, height = _ACROSS * _WIDTH, rows * _HEIGHT + 28
+    head = 20 + 15 * len(textwrap.wrap(title, _LONGEST))
+    width, height = _ACROSS * _WIDTH, rows * _HEIGHT + head
     panels = (
         element(
-            "g", {"transform": f"translate({at % _ACROSS * _WIDTH:g} {28 + at // _ACROSS * _HEIGHT:g})"}, *_panel(c)
+            "g", {"transform": f"translate({at % _ACROSS * _WIDTH:g} {head + at // _ACROSS * _HEIGHT:g})"}, *_panel(c)
         )
         for at, c in enumerate(curves)
     )
@@ -41,7 +46,10 @@ def growth_chart(curves: list[Growth], title: str) -> Markup:
         element("title", None, "Seconds of a step as the work grows"),
         element("style", None, Markup(_STYLE)),
         element("rect", {"width": width, "height": height, "fill": "white"}),
-        element("text", {"x": 12, "y": 18}, title),
+        *(
+            element("text", {"x": 12, "y": 18 + 15 * number}, line)
+            for number, line in enumerate(textwrap.wrap(title, _LONGEST))
+        ),
         *panels,
     )
 
@@ -66,5 +74,7 @@ def _panel(curve: Growth) -> list[Markup]:
     marks.append(element("polyline", {"class": "fit", "points": line}))
     for value, seconds in zip(curve.values, curve.seconds, strict=True):
         marks.append(element("circle", {"cx": x(value), "cy": y(seconds * 1e3), "r": 3.5}))
-    marks.append(element("text", {"x": _RIGHT, "y": _BOTTOM + 30, "text-anchor": "end"}, "ms a step"))
+    # Each axis is named at its end: what grows along the line below, milliseconds along the one at the left.
+    marks.append(element("text", {"x": _RIGHT, "y": _BOTTOM + 32, "text-anchor": "end", "class": "unit"}, curve.axis))
+    marks.append(element("text", {"x": 12, "y": _TOP - 12, "class": "unit"}, "ms a step"))
     return marks
