@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -95,6 +96,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
+@cache
 def known_keys() -> tuple[str, ...]:
     """Every dotted key that a configuration has."""
     return tuple(key for key, _ in flatten(Config().to_dict()))
@@ -134,8 +136,14 @@ def _set(config: Any, key: str, value: Any, where: str) -> Any:
     head, _, rest = key.partition(".")
     if rest:
         return dataclasses.replace(config, **{head: _set(getattr(config, head), rest, value, where)})
-    kind = get_type_hints(type(config))[head]
+    kind = _kinds(type(config))[head]
     return dataclasses.replace(config, **{head: _coerce(value, kind, f"{where}: {head}")})
+
+
+@cache
+def _kinds(section: type) -> dict[str, Any]:
+    """Type of each setting of a section; to work them out takes longer than to check them."""
+    return get_type_hints(section)
 
 
 def _coerce(value: Any, kind: Any, where: str) -> Any:
