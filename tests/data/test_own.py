@@ -11,6 +11,7 @@ import pytest
 from halpose import io
 from halpose.data.own import prepare_own
 from halpose.data.own_form import part_of, parts_of
+from halpose.data.spec import SYNTHETIC_MARK
 from halpose.data.store import Store
 from halpose.data.survey import survey
 from halpose.errors import DataError
@@ -220,6 +221,13 @@ def test_processes_make_the_same_store(
         prepare_own(folder, tmp_path / out, workers=number)
     for name in ("frames.npy", "clips.npz"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
+
+
+def test_generated_recordings_stay_marked(folder: Path, tmp_path: Path) -> None:
+    (folder / SYNTHETIC_MARK).write_text("{}")
+    report = prepare_own(folder, tmp_path / "mine", workers=1)
+    assert Store.open(tmp_path / "mine").meta["synthetic"] is True and not report.set_aside
+    assert any("synthetic" in note for note in report.notes)
 
 
 def test_folders_without_recordings(tmp_path: Path) -> None:

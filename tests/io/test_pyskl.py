@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mutations import SMALL, damaged, refusal, survives
 
 from halpose.errors import ConfigError, FormatError
+from halpose.file_layout import layout_of
 from halpose.io import pyskl
 from halpose.skeleton import Sequence
 
@@ -227,3 +228,9 @@ def test_signalling_nan_is_only_missing(tmp_path: Path) -> None:
     (clip,) = pyskl.read(make_file(tmp_path / "a.pkl", annotation(keypoint=keypoint, keypoint_score=None)))
     assert np.isnan(clip.positions).sum() == 2
     assert np.isfinite(clip.positions + 1).sum() == 4 * 17 * 2 - 2
+
+
+def test_a_skeleton_of_a_files_own_has_no_place(tmp_path: Path) -> None:
+    clip = Sequence(np.zeros((1, 2, 2, 3), np.float32), layout_of(("Hips", "Head")), "a")
+    with pytest.raises(FormatError, match="a has a skeleton of its own; map it to a named layout"):
+        pyskl.write(tmp_path / "a.pkl", [clip])

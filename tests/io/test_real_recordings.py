@@ -136,3 +136,41 @@ def test_kinetics_pickle_without_arrays_says_so(halpose_data: Path) -> None:
     assert io.sniff(path) == "pyskl"
     with pytest.raises(FormatError, match="100 of 100 annotations .*for Kinetics they are in other files"):
         list(io.read(path))
+
+
+def test_amc_is_what_the_archive_of_hdm05_has(halpose_data: Path) -> None:
+    """The archive holds every fourth frame of the same recording, its positions worked out by somebody else."""
+    path = halpose_data / "samples" / "asf-amc" / "HDM_mm_depositFloorR_019_120.amc"
+    if not path.exists():
+        pytest.skip("no sample of HDM05")
+    (clip,) = io.read(path)
+    (archived,) = (other for other in load(halpose_data, "hdm05-npz")[0] if other.name == clip.name)
+    ours = clip.positions[0, ::4][: archived.frames]
+    theirs = archived.positions[0, : len(ours)]
+    np.testing.assert_allclose(ours - ours[:, :1], theirs - theirs[:, :1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sample", "format", "frames", "joints", "fps"),
+    [
+        ("asf-amc/02_03.amc", "amc", 173, 31, 120),
+        ("bvh/dataset-1_walk_normal_001.bvh", "bvh", 195, 21, 30),
+        ("csv/0007_Cartwheel001_pos.csv", "csv", 2111, 25, 120),
+        ("csv/P1_1_1_p06.csv", "csv", 1027, 20, 30),
+        ("kinect-txt/G3-Kinect-CTK-P1T1-Unknown-C-0.txt", "kinect-txt", 197, 25, 30),
+        ("vicon-txt/G3-Vicon-CTK-P1T1-Unknown-C-0.txt", "vicon-txt", 390, 17, 0),
+    ],
+)
+def test_samples_of_motion_capture(
+    halpose_data: Path, sample: str, format: str, frames: int, joints: int, fps: float
+) -> None:
+    path = halpose_data / "samples" / sample
+    if not path.exists():
+        pytest.skip(f"no {sample}")
+    assert io.sniff(path) == format
+    (clip,) = io.read(path)
+    assert clip.positions.shape == (1, frames, joints, 3) and clip.fps == fps
+    if format in ("amc", "bvh"):
+        for child, parent in clip.skeleton.bones:
+            length = np.linalg.norm(clip.positions[0, :, child] - clip.positions[0, :, parent], axis=-1)
+            assert length.std() < 1e-3 * max(length.mean(), 1)

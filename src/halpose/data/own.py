@@ -99,7 +99,7 @@ def prepare_own(
         own=form,
     )
     return make_store(
-        Source(spec, found.root, formats, found.files), settings, found.layout, out,
+        Source(spec, found.root, formats, found.files, found.synthetic), settings, found.layout, out,
         workers=workers, dtype=dtype, overwrite=overwrite, progress=progress,
         remarks=[*found.describe(), *_about_labels(found, said, split)], aside=found.unknown,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,7 @@ from halpose import io
 from halpose.data.chunk_files import SetAside
 from halpose.data.own_form import OtherSkeleton, OwnForm
 from halpose.data.source import SourceFile, walk
+from halpose.data.spec import SYNTHETIC_MARK
 from halpose.data.upright import Measured, Upright, find_upright, measure
 from halpose.errors import DataError, FormatError, HalposeError
 from halpose.skeleton import Layout, Sequence
@@ -44,6 +45,7 @@ class Survey:
         subjects: whom recordings of the sample name.
         by_number: whether the layout was guessed from the number of joints.
         upright: unit and axis of each skeleton, by the name of its layout.
+        synthetic: whether a file says that the recordings were generated.
     """
 
     root: Path
@@ -60,6 +62,7 @@ class Survey:
     subjects: tuple[str, ...]
     by_number: bool
     upright: Mapping[str, Upright]
+    synthetic: bool = False
 
     def describe(self) -> list[str]:
         """What was found, in words."""
@@ -96,6 +99,8 @@ def survey(folder: Path, layout: Layout | None = None, without: Path | None = No
         raise DataError(f"{folder}: no such folder; give the folder that holds the recordings")
     root = folder if folder.is_dir() else folder.parent
     there = {file.path: file for file in walk(root)} if folder.is_dir() else {folder.name: _of(folder, root, {})}
+    marks = [path for path in there if PurePosixPath(path).name == SYNTHETIC_MARK]
+    there = {path: file for path, file in there.items() if path not in marks}
     if without is not None:
         there = {path: file for path, file in there.items() if (root / path).absolute() != without.absolute()}
     known = {ending for format in io.FORMATS.values() for ending in format.suffixes}
@@ -113,7 +118,7 @@ def survey(folder: Path, layout: Layout | None = None, without: Path | None = No
             unknown.append(SetAside(file.path, "unknown", str(error).removeprefix(f"{path}: ")))
     if not found:
         raise DataError(_nothing(folder, unknown, ignored))
-    return _look_into(root, found, tuple(unknown), ignored, layout)
+    return replace(_look_into(root, found, tuple(unknown), ignored, layout), synthetic=bool(marks))
 
 
 def _of(path: Path, root: Path, there: Mapping[str, SourceFile]) -> SourceFile:
