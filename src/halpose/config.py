@@ -289,6 +289,8 @@ class Config:
     """Checkpoints that are kept."""
     log_every: int = 10
     """Steps between rows of metrics.jsonl."""
+    diagnose: bool = False
+    """Log alignment, uniformity and each further term's share of the gradient too; training stays the same."""
     data: DataConfig = field(default_factory=DataConfig)
     views: ViewConfig = field(default_factory=ViewConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)

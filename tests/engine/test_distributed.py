@@ -77,7 +77,8 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         {"method": "simclr"},
         {"method": "halp_simclr", "halp": {"estimator": "sampled", "placement": "inside"}},
         {"method": "skt", "encoder": {"name": "bigru", "input_norm": True}},
-        {"method": "halp_barlow", "halp": {"follow": "contrast"}},
+        {"method": "halp_barlow", "halp": {"follow": "contrast"}, "diagnose": True},
+        {"method": "halp_cmd", "halp": {"estimator": "exact"}, "diagnose": True, **TWO},
         {"method": "multicrop", "encoder": {"name": "gru", "input_norm": True}},
     ],
     ids=lambda changes: "-".join(

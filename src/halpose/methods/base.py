@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from halpose.config import Config, ViewConfig
 from halpose.encoders import build_encoder
+from halpose.parts.diagnosis import diagnose
 from halpose.parts.queue import KeyQueue
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.parts.stream import (
@@ -116,12 +117,20 @@ class Output:
 
 
 class Method(nn.Module):
-    """Streams and terms, and the order in which state moves."""
+    """Streams and terms, and the order in which state moves.
+
+    Args:
+        streams: by name.
+        terms: of the loss.
+        layout: of the input.
+        diagnose: add what `parts.diagnosis` finds out to every step's values.
+    """
 
     parents: Tensor
 
-    def __init__(self, streams: dict[str, Stream], terms: list[Term], layout: Layout) -> None:
+    def __init__(self, streams: dict[str, Stream], terms: list[Term], layout: Layout, diagnose: bool = False) -> None:
         super().__init__()
+        self.is_diagnosed = diagnose
         self.streams = nn.ModuleDict(streams)
         self.terms = nn.ModuleList(terms)
         self.register_buffer("parents", torch.tensor(layout.parents), persistent=False)
@@ -140,12 +149,16 @@ class Method(nn.Module):
         outputs = {name: self._run(stream, views, clips, moment) for name, stream in self.stream_table().items()}
         loss = views["query"].new_zeros(())
         values: dict[str, Tensor] = {}
+        parts: dict[str, Tensor] = {}
         for term in self.term_list():
             weight = term.weight(moment)
             if weight:
                 value, metrics = term(outputs, moment)
-                loss = loss + weight * value
+                parts[term.name] = weight * value
+                loss = loss + parts[term.name]
                 values |= {term.name: value.detach()} | metrics
+        if self.is_diagnosed:
+            values |= diagnose(outputs, parts, moment.ranks)
         values["loss"] = loss.detach()
         return Output(loss, values, {name: output.key.detach() for name, output in outputs.items()})
 

@@ -19,6 +19,10 @@ TITLES = {
     "pull": "Pull term",
     "accuracy": "Contrast accuracy",
     "kept": "Positives kept",
+    "mu": "Weight μ",
+    "share.halp": "HaLP's share of the gradient",
+    "alignment": "Alignment",
+    "uniformity": "Uniformity",
     "clips_per_second": "Clips per second",
     "learning_rate": "Learning rate",
 }
