@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from halpose.evaluate.intervals import bootstrap_mean, wilson, wilson_over_draws
+from halpose.evaluate.intervals import bootstrap_mean, paired_difference, wilson, wilson_over_draws
 
 
 def test_one_draw_is_wilson() -> None:
@@ -53,3 +53,52 @@ def test_the_bootstrap_of_a_mean_is_about_normal_and_seeded() -> None:
         (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.1 * error * 2
     )
     assert bootstrap_mean(np.full(7, 0.25)) == (0.25, 0.25)
+
+
+def table(both: int, ours: int, theirs: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Clips that both recognised, only one, or neither."""
+    counts = [both, ours, theirs, neither]
+    return np.repeat([True, True, False, False], counts), np.repeat([True, False, True, False], counts)
+
+
+@pytest.mark.parametrize(
+    "counts", [(20, 12, 9, 5), (36, 12, 2, 0), (0, 3, 0, 7), (10, 0, 0, 0), (0, 5, 5, 0), (1, 0, 0, 0)]
+)
+def test_a_paired_difference_turns_around_with_its_sides(counts: tuple[int, int, int, int]) -> None:
+    ours, theirs = table(*counts)
+    value, low, high = paired_difference(ours, theirs)
+    assert value == pytest.approx((counts[1] - counts[2]) / sum(counts))
+    assert -1 <= low <= value <= high <= 1
+    assert paired_difference(theirs, ours) == pytest.approx((-value, -high, -low))
+
+
+def test_clips_on_which_two_runs_agree_make_their_difference_surer() -> None:
+    agree, independent = paired_difference(*table(75, 7, 3, 15)), paired_difference(*table(64, 18, 14, 4))
+    assert agree[0] == pytest.approx(independent[0])
+    assert agree[2] - agree[1] < 0.7 * (independent[2] - independent[1])
+
+
+def test_without_correlation_it_is_newcombes_interval_of_two_samples() -> None:
+    ours, theirs = table(24, 16, 36, 24)  # 0.4 and 0.6, independent
+    (p_low, p_high), (q_low, q_high) = wilson(40, 100), wilson(60, 100)
+    below, above = math.hypot(0.4 - p_low, q_high - 0.6), math.hypot(p_high - 0.4, 0.6 - q_low)
+    assert paired_difference(ours, theirs) == pytest.approx((-0.2, -0.2 - below, -0.2 + above))
+
+
+def test_it_is_the_bootstraps_interval_where_there_are_many_clips() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = table(2600, 310, 250, 840)
+    drawn = rng.integers(len(ours), size=(3000, len(ours)))
+    resampled = (ours.astype(int) - theirs)[drawn].mean(1)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    assert paired_difference(ours, theirs) == pytest.approx((0.015, low, high), abs=1e-3)
+
+
+def test_paired_intervals_hold_the_true_difference() -> None:
+    rng = np.random.default_rng(1)
+    inside = 0
+    for _ in range(1000):
+        kind = rng.choice(4, size=60, p=[0.6, 0.16, 0.08, 0.16])
+        _, low, high = paired_difference(kind < 2, (kind == 0) | (kind == 2))
+        inside += low <= 0.08 <= high
+    assert inside >= 935

@@ -52,6 +52,12 @@ def test_counts_go_to_true_row_and_predicted_column() -> None:
     assert (result.low, result.high) == wilson(4, 6)
 
 
+def test_which_clips_were_recognised_is_kept_unless_there_are_several_draws() -> None:
+    labels = np.array([0, 1, 2, 2])
+    assert Result.from_predictions(np.array([0, 2, 2, 0]), labels, CLASSES, **ABOUT).hits == "1010"
+    assert Result.from_predictions(np.stack([labels, labels]), labels, CLASSES, **ABOUT).hits == ""
+
+
 def test_a_class_without_clips_has_no_accuracy_and_does_not_enter_the_mean() -> None:
     result = some_result()
     assert result.per_class == (2 / 3, 1 / 2, 1.0, None)
