@@ -27,3 +27,7 @@ class CheckpointError(HalposeError):
 
 class TrainingError(HalposeError):
     """Training cannot go on; what was learned so far is kept in the last checkpoint."""
+
+
+class ExportError(HalposeError):
+    """A run cannot be written in another form, or what was written would not give what the run gives."""

@@ -27,7 +27,7 @@ def patches(x: Float[Tensor, "n t *rest"], size: int) -> Float[Tensor, "n s p *r
     if frames < size:
         x = torch.cat([x, x[:, -1:].expand(-1, size - frames, *x.shape[2:])], dim=1)
     whole = x.shape[1] // size
-    return x[:, : whole * size].reshape(len(x), whole, size, *x.shape[2:])
+    return x[:, : whole * size].reshape(x.shape[0], whole, size, *x.shape[2:])
 
 
 def sinusoids(length: int, width: int, device: torch.device) -> Float[Tensor, "t d"]:
