@@ -75,7 +75,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         {"method": "crosclr_b", **TWO},
         {"method": "isc", "streams": ["joint:gru", "joint:stgcn"]},
         {"method": "simclr"},
-        {"method": "halp_simclr", "halp": {"estimator": "sampled", "placement": "inside"}},
+        {"method": "halp_simclr", "halp": {"estimator": "sampled", "placement": "inside"}, "diagnose": True},
         {"method": "skt", "encoder": {"name": "bigru", "input_norm": True}},
         {"method": "halp_barlow", "halp": {"follow": "contrast"}, "diagnose": True},
         {"method": "halp_cmd", "halp": {"estimator": "exact"}, "diagnose": True, **TWO},

@@ -179,6 +179,7 @@ def test_further_crops_are_the_queries_own_network_and_views() -> None:
     found = term.embed(stream, views)
     for name, view in views.items():
         torch.testing.assert_close(found[name], stream.query(view))
+        assert found[name].requires_grad, "the key branch would give the same numbers at first"
 
 
 def test_barlow_is_numpys_correlation_of_every_stream() -> None:
