@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from halpose.api import Embedder
     from halpose.config import Config
     from halpose.data.own import prepare_own
     from halpose.data.prepare import prepare
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Config": "halpose.config",
+    "Embedder": "halpose.api",
     "HalposeError": "halpose.errors",
     "Layout": "halpose.skeleton",
     "Run": "halpose.engine.run",
@@ -43,6 +45,7 @@ _PUBLIC = {
 
 __all__ = [
     "Config",
+    "Embedder",
     "HalposeError",
     "Layout",
     "Run",

@@ -10,7 +10,7 @@ import numpy as np
 
 from halpose import io
 from halpose.errors import DataError, FormatError
-from halpose.io.base import LAYOUT_OF_JOINTS
+from halpose.io.base import LAYOUT_OF_JOINTS, to_float32
 from halpose.skeleton import Layout, Sequence, load_layout
 
 Recording = str | Path | Sequence | np.ndarray
@@ -43,7 +43,7 @@ def read_recordings(
         elif isinstance(source, str | Path):
             found = _read_all(Path(source), format, known, set_aside)
         else:
-            found = (_from_array(np.asarray(source), number, known),)
+            found = (from_array(np.asarray(source), number, known),)
         for sequence in found:
             yield replace(sequence, fps=sequence.fps or fps)
 
@@ -77,8 +77,17 @@ def find_recordings(path: Path) -> list[Path]:
     return io.recordings(files)
 
 
-def _from_array(positions: np.ndarray, number: int, layout: Layout | None) -> Sequence:
-    """One recording of an array."""
+def from_array(positions: np.ndarray, number: int, layout: Layout | None) -> Sequence:
+    """One recording of an array.
+
+    Args:
+        positions: (T, V, C) or (M, T, V, C), any kind of number.
+        number: names it.
+        layout: its joints; guessed from their number if not given.
+
+    Raises:
+        DataError: this is no recording, or nobody knows a layout of so many joints.
+    """
     name = f"recording {number}"
     if positions.ndim == 3:
         positions = positions[None]
@@ -90,4 +99,4 @@ def _from_array(positions: np.ndarray, number: int, layout: Layout | None) -> Se
     joints = positions.shape[2]
     if layout is None and joints not in LAYOUT_OF_JOINTS:
         raise DataError(f"{name}: {joints} joints, and no layout of so many is known; name one: layout=...")
-    return Sequence(positions.astype(np.float32), layout or LAYOUT_OF_JOINTS[joints], name)
+    return Sequence(to_float32(positions), layout or LAYOUT_OF_JOINTS[joints], name)
