@@ -14,7 +14,12 @@ Walk = Callable[..., np.ndarray]
 
 def followed(rows: list[np.ndarray], people: int = 2) -> tuple[np.ndarray, dict[str, int]]:
     repairs: Counter[str] = Counter()
-    kept = follow(np.stack(rows), people, repairs)
+    whole = np.stack(rows)
+    kept, source = follow(whole, people, repairs)
+    # Each frame that is shown is that of the tracked number that it is said to be taken from.
+    taken = whole[source, np.arange(whole.shape[1])]
+    shown = np.isfinite(kept).any(axis=(2, 3))
+    np.testing.assert_array_equal(taken[shown], kept[shown])
     return kept, {what: count for what, count in repairs.items() if count}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from halpose.data.align import first_rotation, published_normalisation, torso_rotation
 from halpose.data.people import follow, seen
@@ -45,6 +45,9 @@ class CleanClip:
         setup: recording setup number, 0 when unknown.
         fps: frames per second, 0 when unknown.
         begin: frame of the recording that is the first of the clip.
+        confidence: (M, T, V) how sure the source was of each joint, in 0..1: 1 where it does not say, 0 where a joint
+            was filled in or is absent. None where that would tell no more than the positions: each that is there
+            (1) was seen, each that is NaN (0) was not.
     """
 
     positions: Float[np.ndarray, "m t v c"]
@@ -62,6 +65,7 @@ class CleanClip:
     setup: int = 0
     fps: float = 0.0
     begin: int = 0
+    confidence: Float[np.ndarray, "m t v"] | None = None
 
     @property
     def people(self) -> int:
@@ -108,19 +112,20 @@ def clean(sequence: Sequence, people: int, layout: Layout | None = None, least_c
             "the recording was made with"
         )
     repairs: Counter[str] = Counter()
-    rows = follow(_believed(sequence, least_confidence, repairs), people, repairs)
+    rows, source = follow(_believed(sequence, least_confidence, repairs), people, repairs)
     if not len(rows):
         raise DataError(f"{sequence.name}: no body in any frame ({frames} frames); set the file aside")
     present = seen(rows)
     start, end = _span(np.logical_or.reduce(present, axis=0))
     repairs["frames_trimmed"] += frames - (end - start)
-    rows, present = rows[:, start:end], present[:, start:end]
+    rows, present, source = rows[:, start:end], present[:, start:end], source[:, start:end]
     positions = np.full((people, end - start, joints, channels), np.nan, dtype=np.float32)
     for person, (row, shown) in enumerate(zip(rows, present, strict=True)):
         first, last = _span(shown) if person else (0, end - start)
         positions[person, first:last] = _fill_gaps(row[first:last], shown[first:last], repairs)
     return CleanClip(
         positions=positions,
+        confidence=_confidence(sequence, rows, source, start, positions),
         layout=layout.name,
         name=sequence.name,
         **transforms(positions[0], layout),
@@ -167,13 +172,15 @@ def normalise(
 def _believed(sequence: Sequence, least_confidence: float, repairs: Counter[str]) -> Float[np.ndarray, "m t v c"]:
     """Positions that are possible and sure enough; each joint is whole or NaN."""
     positions = _without_absurd(sequence.positions, repairs)
-    if sequence.confidence is None or not least_confidence:
+    if sequence.confidence is None:
         return positions
     if sequence.confidence.shape != positions.shape[:3]:
         raise DataError(
             f"{sequence.name}: confidence of shape {sequence.confidence.shape}, but there are (people, frames, joints) "
             f"{positions.shape[:3]}"
         )
+    if not least_confidence:
+        return positions
     unsure = ~(sequence.confidence >= least_confidence)
     repairs["joints_unsure"] += int((unsure & np.isfinite(positions[..., 0])).sum())
     positions[unsure] = np.nan
@@ -189,6 +196,33 @@ def _without_absurd(positions: Float[np.ndarray, "m t v c"], repairs: Counter[st
     good = small.all(axis=-1)
     repairs["infinite"] += int((~good & ~np.isnan(positions).any(axis=-1)).sum())
     return np.where(good[..., None], positions, np.nan).astype(np.float32)
+
+
+def _confidence(
+    sequence: Sequence,
+    rows: Float[np.ndarray, "k t v c"],
+    source: Int[np.ndarray, "k t"],
+    start: int,
+    positions: Float[np.ndarray, "m t v c"],
+) -> Float[np.ndarray, "m t v"] | None:
+    """How sure the source was of what a clean clip holds; None where that follows from the positions.
+
+    Args:
+        sequence: as it was recorded.
+        rows: its people in the frames of the clip, before gaps were filled.
+        source: the tracked number that each was taken from, frame by frame.
+        start: the first of these frames.
+        positions: of the clean clip.
+    """
+    was_seen = np.isfinite(rows[..., 0])
+    if sequence.confidence is None and (was_seen == np.isfinite(positions[: len(rows), ..., 0])).all():
+        return None
+    sure: np.ndarray = np.ones(was_seen.shape)
+    if sequence.confidence is not None:
+        sure = sequence.confidence[source, start + np.arange(source.shape[1])]
+    confidence = np.zeros(positions.shape[:3], dtype=np.float32)
+    confidence[: len(rows)] = np.where(was_seen, np.clip(np.nan_to_num(sure), 0, 1), 0)
+    return confidence
 
 
 def _span(shown: Bool[np.ndarray, " t"]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 # Changing places has to halve the distance that the two bodies jump: noise seldom does, a swap always.
 SWAP_GAIN = 0.5
@@ -29,34 +29,47 @@ def seen(positions: Float[np.ndarray, "m t v c"]) -> Bool[np.ndarray, "m t"]:
     return present
 
 
-def follow(positions: Float[np.ndarray, "m t v c"], people: int, repairs: Counter[str]) -> Float[np.ndarray, "k t v c"]:
+def follow(
+    positions: Float[np.ndarray, "m t v c"], people: int, repairs: Counter[str]
+) -> tuple[Float[np.ndarray, "k t v c"], Int[np.ndarray, "k t"]]:
     """The people of a recording, each in one row, the one who moves most first; at most `people` of them.
 
     Args:
         positions: one row per tracked number; NaN where it was not seen.
         people: how many to keep.
         repairs: is told of `people_swapped`, `people_merged`, `ghosts_dropped`, `people_dropped`.
+
+    Returns:
+        The rows, and the tracked number that each took each frame from, for whatever else is known by number.
     """
-    rows = positions[seen(positions).any(axis=1)]
+    kept = np.flatnonzero(seen(positions).any(axis=1))
+    rows, source = positions[kept], np.repeat(kept[:, None], positions.shape[1], axis=1)
     if len(rows) < 2:
-        return rows
-    rows = undo_swaps(rows, repairs)
-    rows = merge_returns(rows, repairs)
+        return rows, source
+    owner = unswapped(rows, repairs)
+    rows, source = _taken(rows, owner), np.take_along_axis(source, owner, axis=0)
+    rows, source = merge_returns(rows, source, repairs)
     ghost = np.array([is_ghost(row, int(seen(rows).any(axis=0).sum())) for row in rows])
     if not ghost.all():
         repairs["ghosts_dropped"] += int(ghost.sum())
-        rows = rows[~ghost]
+        rows, source = rows[~ghost], source[~ghost]
     order = np.argsort([-motion_energy(row) for row in rows], kind="stable")
     repairs["people_dropped"] += max(0, len(rows) - people)
-    return rows[order[:people]]
+    return rows[order[:people]], source[order[:people]]
 
 
 def undo_swaps(rows: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Float[np.ndarray, "m t v c"]:
-    """Give two people their own rows back wherever their numbers changed places.
+    """Give two people their own rows back wherever their numbers changed places (`unswapped`)."""
+    return _taken(rows, unswapped(rows, repairs))
+
+
+def unswapped(rows: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Int[np.ndarray, "m t"]:
+    """In which row each person is in each frame, where two numbers may have changed places.
 
     Between two frames that show both, staying is compared with changing places: the numbers were swapped when
     changing makes the two bodies jump less than half as far.
     """
+    owner = np.repeat(np.arange(len(rows))[:, None], rows.shape[1], axis=1)
     rows = rows.copy()
     for i in range(len(rows)):
         for j in range(i + 1, len(rows)):
@@ -73,26 +86,42 @@ def undo_swaps(rows: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Flo
                 swaps[events] = 1
                 swapped = np.cumsum(swaps) % 2 == 1
                 rows[i, swapped], rows[j, swapped] = pair[1, swapped], pair[0, swapped]
+                owner[i, swapped], owner[j, swapped] = owner[j, swapped], owner[i, swapped]
                 repairs["people_swapped"] += len(events)
-    return rows
+    return owner
 
 
-def merge_returns(rows: Float[np.ndarray, "m t v c"], repairs: Counter[str]) -> Float[np.ndarray, "k t v c"]:
+def merge_returns(
+    rows: Float[np.ndarray, "m t v c"], source: Int[np.ndarray, "m t"], repairs: Counter[str]
+) -> tuple[Float[np.ndarray, "k t v c"], Int[np.ndarray, "k t"]]:
     """One row for a person whom the tracker lost and found again under another number.
 
     Two rows are one person when no frame shows both and each hand-over from one to the other happens in one
     place, however long it takes: the body's middle moves less than a quarter of the body's size.
+
+    Args:
+        rows: of the recording.
+        source: the tracked number that each row took each frame from.
+        repairs: is told of `people_merged`.
+
+    Returns:
+        Rows and their numbers, those of one person together.
     """
     whole: list[np.ndarray] = []
-    for row in rows[np.argsort(seen(rows).argmax(axis=1), kind="stable")]:
+    numbers: list[np.ndarray] = []
+    order = np.argsort(seen(rows).argmax(axis=1), kind="stable")
+    for row, number in zip(rows[order], source[order], strict=True):
         steps = [_handover(earlier, row) for earlier in whole]
         best = int(np.argmin(steps)) if steps else -1
         if best >= 0 and steps[best] <= RETURN_DISTANCE:
-            whole[best] = np.where(seen(row[None])[0][:, None, None], row, whole[best])
+            shown = seen(row[None])[0]
+            whole[best] = np.where(shown[:, None, None], row, whole[best])
+            numbers[best] = np.where(shown, number, numbers[best])
             repairs["people_merged"] += 1
         else:
             whole.append(row)
-    return np.stack(whole)
+            numbers.append(number)
+    return np.stack(whole), np.stack(numbers)
 
 
 def is_ghost(row: Float[np.ndarray, "t v c"], frames: int) -> bool:
@@ -117,6 +146,12 @@ def motion_energy(row: Float[np.ndarray, "t v c"]) -> float:
     deviation = np.where(valid, row - mean, 0.0).ravel()
     # Not `@`: from 10 000 numbers on, BLAS starts threads, which take ten times longer than the sum itself.
     return float(np.einsum("i,i->", deviation, deviation) / deviation.size)
+
+
+def _taken(rows: Float[np.ndarray, "m t v c"], owner: Int[np.ndarray, "k t"]) -> Float[np.ndarray, "k t v c"]:
+    """The rows that are meant, frame by frame."""
+    taken: np.ndarray = rows[owner, np.arange(rows.shape[1])]
+    return taken
 
 
 def _distance(a: Float[np.ndarray, "*batch v c"], b: Float[np.ndarray, "*batch v c"]) -> Float[np.ndarray, " *batch"]:
