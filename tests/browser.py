@@ -85,10 +85,11 @@ def chromium() -> Iterator[Any]:
     """A headless browser; the test is skipped where there is none."""
     missing = "playwright is not installed: pip install 'halpose[browser]'"
     api = pytest.importorskip("playwright.sync_api", reason=missing)
-    path = find_chromium()
-    if path is None:
-        pytest.skip("no Chromium: install the package chromium, or name one in HALPOSE_CHROMIUM")
     with api.sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        path = find_chromium() or (own if Path(own).exists() else None)
+        if path is None:
+            pytest.skip("no Chromium: install the package chromium, or name one in HALPOSE_CHROMIUM")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             yield browser
@@ -108,22 +109,24 @@ class Opened:
         """(contrast, text, font size) of everything there is to read."""
         return [(contrast(row["ink"], row["behind"]), row["text"], row["size"]) for row in self.page.evaluate(CONTRAST)]
 
-    def reached_by_tab(self, most: int = 400) -> set[str]:
+    def reached_by_tab(self) -> set[str]:
         """Press Tab through the whole page: a mark of each control that got the focus."""
-        self.page.evaluate(
-            "(controls) => document.querySelectorAll(controls).forEach((c, i) => (c.dataset.control = i))", CONTROLS
+        count = self.page.evaluate(
+            """(controls) => {
+              const all = [...document.querySelectorAll(controls)];
+              all.forEach((control, i) => (control.dataset.control = i));
+              window.reached = new Set();
+              addEventListener("focusin", (event) => window.reached.add(event.target.dataset.control));
+              return all.length;
+            }""",
+            CONTROLS,
         )
-        found: set[str] = set()
-        for _ in range(most):
+        for _ in range(count + 5):
             self.page.keyboard.press("Tab")
-            mark = self.page.evaluate("() => document.activeElement?.dataset.control ?? ''")
-            if not mark or mark in found:
-                break
-            found.add(mark)
-        return found
+        return set(self.page.evaluate("() => [...window.reached].filter((mark) => mark)"))
 
     def controls(self) -> dict[str, str]:
-        """Everything that can be used, by its mark; radio buttons of a group count as the one that Tab stops at."""
+        """Everything that can be used, by its mark."""
         return dict(
             self.page.evaluate(
                 "() => [...document.querySelectorAll('[data-control]')].filter((c) => c.checkVisibility())"

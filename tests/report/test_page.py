@@ -192,32 +192,3 @@ def test_browser_writes_numbers_as_the_page_does() -> None:
     numbers = [0.0, 0.91234, -5.487, 941.4, 16384.0, 2.5e6, 9.3e-8, 0.0004, 99.96, -12.0, 1.0]
     script = (resources.files("halpose.report") / "assets" / "curves.js").read_text()
     assert node(f"{script}\nconst output = (all) => all.map(readable);", numbers) == [readable(n) for n in numbers]
-
-
-@pytest.mark.slow
-def test_page_starts_in_a_browser_without_a_complaint(tmp_path: Path, page: Page) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed")
-    path = write_page(tmp_path / "page.html", dataclasses.replace(page, title=NASTY))
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
-    done = subprocess.run(
-        [
-            chromium,
-            *flags.split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=3000",
-            "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert not console, console
-    assert 'data-ready="true"' in done.stdout
-    assert "clip0" in done.stdout and "<img" not in done.stdout
-    assert re.search(r"class=\"clock\">\d\.\d / 0\.3 s<", done.stdout)

@@ -19,6 +19,7 @@ from typing import Any
 from halpose.errors import DataError
 from halpose.report.markup import Markup, element, json_data
 
+STYLES = ("style.css", "compare.css")
 SCRIPTS = ("theme.js", "stage.js", "player.js", "curves.js", "overlay.js", "matrix.js", "map.js", "start.js")
 
 
@@ -59,7 +60,7 @@ def document(
         subtitle: one sentence under the title.
         lead: what stands between the subtitle and the first section.
     """
-    style, script = _asset("style.css"), "\n".join(_asset(name) for name in SCRIPTS)
+    style, script = ("\n".join(_asset(name) for name in names) for names in (STYLES, SCRIPTS))
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from halpose.data.spec import SYNTHETIC_MARK
+from halpose.data.store_files import read_meta
 from halpose.errors import HalposeError
 from halpose.inference.embed import Embeddings
 from halpose.inference.search import Neighbour
+from halpose.inference.sources import is_store
 from halpose.report.animation import MOST_FRAMES, AnimatedClip
 from halpose.report.matches import Match
 from halpose.report.page import Page
@@ -55,6 +58,8 @@ def search_page(
             cosines.append(neighbour.cosine)
             same.append(neighbour.label == label if label and neighbour.label else None)
         matches.append(Match(_captioned(query, "Query", label, queries.subjects[row]), clips, cosines, same))
+    if any(map(_is_synthetic, {*queries.sources, *(one.source for neighbours in found for one in neighbours)})):
+        notes.insert(0, "Synthetic motion is among these: generated, not recordings of people.")
     return Page(
         title=f"What moves like {queries.names[0]}",
         subtitle=f"The {len(found[0])} most similar recordings by the cosine of their embeddings",
@@ -71,6 +76,12 @@ def _clip(source: str, name: str, start: float, end: float, layout: str | None) 
     recording = open_recording(Path(source), name, layout, begin, stop)
     place = "" if np.isnan(end) else f"{begin:.2f} to {stop:.2f} s"
     return replace(recording.animated(), caption=place, most_frames=MOST_FRAMES)
+
+
+def _is_synthetic(source: str) -> bool:
+    """Whether a store, or the mark that lies beside a file, says that it was generated."""
+    path = Path(source)
+    return bool(read_meta(path)["synthetic"]) if is_store(path) else (path.parent / SYNTHETIC_MARK).exists()
 
 
 def _captioned(clip: AnimatedClip, place: str, label: str, subject: str) -> AnimatedClip:
