@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from halpose.config import Config, HalpConfig
 from halpose.errors import ConfigError
@@ -21,7 +21,7 @@ from halpose.methods.base import Moment, StreamOutput, Term
 from halpose.methods.moco import InfoNCE
 from halpose.parts.geodesic import Limits, limits, walk
 from halpose.parts.positives import Points, drawn_points, expected_points, target_count, targets
-from halpose.parts.prototypes import cluster_sphere, group_means
+from halpose.parts.prototypes import cluster_sphere, group_means, membership
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.parts.stream import Stream
 
@@ -236,7 +236,7 @@ class HaLP(DelayedTerm):
             for name, other in self.carried:
                 # The queues are filled together: the keys of one clip have the same place in each.
                 group = (newest[other] @ self.of_stream(other).T).argmax(1)
-                member = nn.functional.one_hot(group, self.config.prototypes).to(newest[name].dtype)
+                member = membership(group, self.config.prototypes).to(newest[name].dtype)
                 self.of_stream(name, other).copy_(group_means(newest[name], member))
 
 

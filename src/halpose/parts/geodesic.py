@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from halpose.parts.prototypes import membership
+
 # Angles are kept this far from 0 and pi: at 0 the walk has no length, at pi no direction (antipodes).
 _EDGE = 1e-3
 
@@ -85,7 +87,7 @@ def limits(similarity: Float[Tensor, "b n"], prototype_similarity: Float[Tensor,
     overtaken = torch.atan2(gap * torch.sin(omega)[:, :, None], gap * torch.cos(omega)[:, :, None] - reach)
     overtaken = overtaken / omega[:, :, None]
     # P* never overtakes itself, nor does a copy of it.
-    is_nearest = torch.nn.functional.one_hot(nearest, prototypes).bool()
+    is_nearest = membership(nearest, prototypes)
     level = (gap.abs() + reach.abs()) <= 1e-7
     overtaken = overtaken.masked_fill(is_nearest[:, None, :] | level, math.inf)
     pair = overtaken.diagonal(dim1=1, dim2=2).clamp(0.0, 1.0)

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from halpose.config import HalpConfig
 from halpose.parts.geodesic import Limits, mean_walk, neighbours, walk
+from halpose.parts.prototypes import membership
 
 # Inside an InfoNCE the mean over t has no closed form; this many Gauss-Legendre nodes leave an error below 1e-6.
 _NODES = 6
@@ -112,7 +113,7 @@ def expected_points(limit: Limits, config: HalpConfig) -> tuple[Points, Points |
     high = torch.maximum(low, high)
     rest = 1 - weight if config.hardest else (end - high).clamp_min(0.0) / span
     # Toward P* itself the walk has no length: all of its positives are the anchor (select = all).
-    is_nearest = nn.functional.one_hot(limit.nearest, limit.pair.shape[1]).bool()
+    is_nearest = membership(limit.nearest, limit.pair.shape[1])
     weight = torch.where(is_nearest, float(config.select == "all"), weight)
     every = torch.arange(limit.pair.shape[1], device=weight.device).expand_as(weight)
     selected = targets(limit, config) if config.nearest else every

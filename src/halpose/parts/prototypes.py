@@ -11,7 +11,7 @@ Reference: HaLP (Shah et al., CVPR 2023), Sec. 3.5; Riemannian centre of mass: K
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _NEAR_ONE = 1 - 1e-6  # acos has no finite derivative, and little accuracy, at 1
@@ -50,6 +50,14 @@ def cluster_sphere(
         return centres[0]
     best = geodesic_inertia(points, centres).argmin()
     return centres.index_select(0, best[None])[0]
+
+
+def membership(group: Int[Tensor, "*k"], groups: int) -> Bool[Tensor, "*k n"]:
+    """For each member whether it is in each of N groups, by the number of its own.
+
+    `one_hot` gives the same, and has a CPU look at every number first.
+    """
+    return group[..., None] == torch.arange(groups, device=group.device)
 
 
 def group_means(
@@ -97,8 +105,7 @@ def _update(points: Tensor, centres: Tensor) -> Tensor:
     nearest, assigned = cosine.max(2)
     angle = torch.acos(nearest.clamp(-_NEAR_ONE, _NEAR_ONE))
     weight = angle / torch.sin(angle)
-    cluster = torch.arange(centres.shape[1], device=points.device)
-    member = (assigned[..., None] == cluster).to(points.dtype)  # (R, K, N)
+    member = membership(assigned, centres.shape[1]).to(points.dtype)  # (R, K, N)
     total = (member * weight[..., None]).transpose(1, 2) @ points
     moved = torch.nn.functional.normalize(total, dim=-1)
     # An empty cluster restarts at the point that is farthest from its centre (the n-th empty one at the n-th farthest).
