@@ -101,6 +101,8 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
         ("data", "merge", tmp_path / "b", tmp_path / "a", "--out", tmp_path / "ab"),
         ("train", toy_store, *set_words(*TINY), "--out", tmp_path / "other"),
         ("evaluate", run, "--on", toy_store, "--protocol", "knn"),
+        ("embed", run, tmp_path / "ntu", "-o", tmp_path / "emb.npz"),
+        ("search", run, "--index", toy_store, "s1_take02"),
         ("recipes",),
         ("recipes", "halp"),
     ]
@@ -111,7 +113,13 @@ def test_every_command_prints_one_object_and_nothing_else_on_stdout(tmp_path: Pa
     assert (tmp_path / "ab" / "clips.npz").read_bytes() == (tmp_path / "prepared" / "clips.npz").read_bytes()
 
 
-@pytest.mark.parametrize("words", ["train none --out run", "evaluate none --on none", "ablate topk --on none", "bench"])
+THREADED = [
+    "train none --out run", "evaluate none --on none", "ablate topk --on none", "bench",
+    "search none none --index none", "embed none pyproject.toml -o a.npz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", THREADED)
 def test_threads_are_seen_to_by_every_command_that_computes(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     monkeypatch.setattr("torch.set_num_threads", counts.append)
@@ -159,7 +167,7 @@ print(took, {name: modules for name, modules in found.items() if modules}, file=
 def test_import_and_help_are_quick_and_load_no_torch(toy_store: Path) -> None:
     commands = [["--help"], ["--version"], ["recipes"], ["data", "list"], ["data", "info", str(toy_store)]]
     data = [f"data {command}" for command in ("list", "prepare", "merge", "info")]
-    for command in ("demo", "train", "evaluate", "recipes", "data", *data):
+    for command in ("demo", "train", "evaluate", "embed", "search", "recipes", "data", *data):
         commands.append([*command.split(), "--help"])
     process = subprocess.run(
         [sys.executable, "-c", LIGHT % commands], capture_output=True, text=True, timeout=120, check=True

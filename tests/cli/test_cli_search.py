@@ -65,11 +65,8 @@ def test_the_page(run: Path, toy_store: Path, index: Path, tmp_path: Path) -> No
         outcome = halpose("search", run, "--index", where, "s1_take02", "-k", 2, "--page", page, "--json")
         assert outcome.json["page"] == str(page) and page.absolute().as_uri() in outcome.err
         text = page.read_text()
-        assert (
-            "Query: wave both arms" in text
-            and "default-src &#x27;none&#x27;" in text
-            and "https://" not in text
-        )
+        assert "Query: wave both arms" in text and "default-src &#x27;none&#x27;" in text and "https://" not in text
+        assert "Synthetic motion is among these" in text
         for neighbour in outcome.json["queries"][0]["neighbours"]:
             assert f"{neighbour['rank']}: {neighbour['label']}" in text and neighbour["name"] in text
 

@@ -20,6 +20,7 @@ def embedded(run: Run, paths: list[Path], out: Path, reading: Reading | None = N
 
 
 def test_a_folder_is_embedded_without_what_cannot_be_read(run: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "SYNTHETIC.json").write_text("{}")  # says what the files are, and is none of them
     made = embedded(run, [folder], tmp_path / "a.npz")
     found = load_embeddings(tmp_path / "a.npz")
     names = [f"S001C001P00{number}R001A001" for number in (0, 2, 3, 4)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from halpose import io
+from halpose.data.spec import SYNTHETIC_MARK
 from halpose.errors import DataError, FormatError
 from halpose.io.base import LAYOUT_OF_JOINTS, to_float32
 from halpose.skeleton import Layout, Sequence, load_layout
@@ -71,7 +72,8 @@ def find_recordings(path: Path) -> list[Path]:
     """
     if not path.is_dir() or io.recordings(sorted(path.iterdir())) == [path]:
         return [path]
-    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+    here = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
+    files = [file for file in here if file.name != SYNTHETIC_MARK]
     if not files:
         raise DataError(f"{path}: the folder is empty; give one that holds recordings")
     return io.recordings(files)
