@@ -136,7 +136,7 @@ def _set(config: Any, key: str, value: Any, where: str) -> Any:
     head, _, rest = key.partition(".")
     if rest:
         return dataclasses.replace(config, **{head: _set(getattr(config, head), rest, value, where)})
-    kind = _kinds(type(config))[head]
+    kind = _kinds(config.__class__)[head]
     return dataclasses.replace(config, **{head: _coerce(value, kind, f"{where}: {head}")})
 
 

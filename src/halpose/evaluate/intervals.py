@@ -77,7 +77,7 @@ def paired_difference(ours: Bool[np.ndarray, " n"], theirs: Bool[np.ndarray, " n
     p, q = (both + only_ours) / n, (both + only_theirs) / n
     (p_low, p_high), (q_low, q_high) = wilson(both + only_ours, n), wilson(both + only_theirs, n)
     margins = (both + only_ours) * (only_theirs + neither) * (both + only_theirs) * (only_ours + neither)
-    covariance = both * neither - only_ours * only_theirs
+    covariance: float = both * neither - only_ours * only_theirs
     if covariance > 0:
         covariance = max(covariance - n / 2, 0)
     correlation = covariance / math.sqrt(margins) if margins else 0.0
