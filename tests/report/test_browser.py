@@ -14,8 +14,10 @@ from test_run_sides import scored
 
 from browser import OVERFLOW, chromium, contrast, opened
 from halpose.data.store import Store
+from halpose.demo import demo
 from halpose.engine.run import Run
 from halpose.evaluate.run import evaluate_run
+from halpose.inference.search import find_query, open_index, search
 from halpose.report.compare_page import compare_page
 from halpose.report.document import write_document
 from halpose.report.embedding import Embedding
@@ -23,9 +25,10 @@ from halpose.report.page import Page, write_page
 from halpose.report.recording import open_recording
 from halpose.report.run_page import run_page
 from halpose.report.run_sides import read_sides
+from halpose.report.search_page import search_page
 from halpose.report.view_page import view_page
 
-PAGES = ("view", "report", "compare")
+PAGES = ("view", "report", "compare", "search")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,9 @@ def pages(toy_run: Path, toy_store: Path, tmp_path_factory: pytest.TempPathFacto
     for number, path in enumerate(runs):
         (path / "metrics.jsonl").write_text("\n".join(f'{{"step": {s}, "loss": {s + number}}}' for s in range(1, 9)))
         write_scores(path, scored([1, 2, 3][: 1 + number]), scored([5], protocol="linear"))
+    index = open_index(run, toy_store)
+    query = find_query(run, index, str(store.clips.name[meeting]))
+    made["search"] = write_page(folder / "search.html", search_page(query, search(query, index, 4)))
     made["compare"] = write_document(folder / "compare.html", compare_page(read_sides(runs)))
     return made
 
@@ -219,6 +225,18 @@ def test_five_thousand_points_are_found_at_once(browser: Any, page: Page, tmp_pa
         )
         assert found.console == []
         assert took < 2000  # 20 ms a step, on a busy machine
+
+
+@pytest.mark.slow
+def test_the_demos_page(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALPOSE_DATA", raising=False)
+    made = demo(tmp_path / "demo", steps=4, clips=120).page
+    for scheme in ("light", "dark"):
+        with opened(browser, made, scheme) as found:
+            found.page.wait_for_timeout(150)
+            assert found.console == [] and found.unnamed() == [] and found.page.evaluate(OVERFLOW) == []
+            assert [url for url in found.requests if not url.startswith("data:")] == [made.as_uri()]
+            assert [entry for entry in found.contrasts() if entry[0] < 4.5] == []
 
 
 def test_contrast_is_that_of_the_guidelines() -> None:

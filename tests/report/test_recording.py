@@ -57,7 +57,8 @@ def test_a_clip_of_a_store(toy_store: Path, store: Store) -> None:
     assert np.array_equal(by_name.sequence.positions, by_number.sequence.positions, equal_nan=True)
     assert by_name.action == store.classes[store.clips.label[7]]
     assert by_name.sequence.positions.shape[0] == store.clips.people[7]
-    assert by_name.fps == 30 and not by_name.notes
+    assert by_name.fps == 30
+    assert by_name.notes == ("Synthetic motion: generated, not a recording of people.",)
 
 
 def test_seconds_pick_frames(toy_store: Path) -> None:

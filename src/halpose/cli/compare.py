@@ -48,7 +48,7 @@ def compare(
     sides = read_sides(runs)
     if store is not None:
         from halpose.data.store import Store
-        from halpose.engine.trainer import resolve_device
+        from halpose.engine.device import resolve_device
 
         with WorkingBar() as progress:
             sides = scored_on(sides, Store.open(store), split, resolve_device(device), progress)

@@ -42,8 +42,8 @@ def report(
       halpose report runs/utd --on stores/utd-mhad -o utd.html
     """
     from halpose.data.store import Store
+    from halpose.engine.device import resolve_device
     from halpose.engine.run import Run
-    from halpose.engine.trainer import resolve_device
     from halpose.report.page import write_page
     from halpose.report.run_page import run_page
     from halpose.report.run_scores import chosen_split, run_scores, shown_rows, trained_store

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from halpose.data.spec import SYNTHETIC_MARK
 from halpose.data.store import Store
-from halpose.data.store_files import META
+from halpose.data.store_files import META, read_meta
 from halpose.errors import DataError
 from halpose.inference.recordings import read_recordings
 from halpose.report.animation import DEFAULT_FPS, AnimatedClip
@@ -80,10 +81,19 @@ def open_recording(
         sequence, action, notes = _of_file(path, name, layout)
     if not np.isfinite(sequence.positions).all(-1).any():
         raise DataError(f"{path}: nobody is seen in {sequence.name}; there is nothing to show")
+    if _is_synthetic(path):
+        notes = ("Synthetic motion: generated, not a recording of people.", *notes)
     if sequence.fps <= 0:
         notes += (f"The recording does not say its frame rate; {DEFAULT_FPS:g} frames per second are assumed.",)
     sequence, cut = _between(_present(sequence), start, end)
     return Recording(sequence, path, action, _facts(sequence, path, action), notes + cut)
+
+
+def _is_synthetic(path: Path) -> bool:
+    """Whether a store, or the mark that lies beside a file, says that it was generated."""
+    if (path / META).exists():
+        return bool(read_meta(path)["synthetic"])
+    return any((folder / SYNTHETIC_MARK).exists() for folder in (path, path.parent))
 
 
 def _of_store(store: Store, name: str) -> tuple[Sequence, str, tuple[str, ...]]:
