@@ -103,7 +103,8 @@ DUPLICATE_NEAR = 0.006
 """Spans, root mean square over joints and 16 moments, about 13 mm: more than noise of 5 mm, rounding, another unit or
 another place in the room change; nearly all people differ by more when they repeat a movement."""
 DUPLICATE_STIR = 0.08
-"""Times how far the joints of the clip move: people who hardly move are alike without being the same recording."""
+"""Times how far the joints of the clip move: people who hardly move are alike without being the same recording. Of real
+repetitions the nearest are at 0.094, one actor's raised hands in motion capture, and at 0.16 before depth cameras."""
 DUPLICATE_FRAMES = 0.25
 """Share of a sample of frames that two clips have in common, to the bit: cuts of one recording that overlap."""
 IMBALANCE = 10.0
