@@ -1,7 +1,8 @@
 """Cleaned clips on disk, between reading them and putting the store together.
 
-A chunk is one archive: the frames of its clips, one clip after another, written as they come, and an index of
-everything else. Neither writing nor reading holds more than one clip's frames in memory.
+A chunk is one archive: the frames of its clips, one clip after another, each with its confidence behind it where it
+has one, written as they come, and an index of everything else. Neither writing nor reading holds more than one clip's
+frames in memory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from halpose.data.confidence import from_bytes, to_bytes
 from halpose.data.normalise import CleanClip
 from halpose.data.store_files import COLUMNS
 from halpose.errors import DataError
@@ -74,7 +76,9 @@ def write_chunk(path: Path, layout: str, files: int, items: Iterable[Prepared | 
         DataError: the disk refuses.
     """
     passing = path.with_name(f".{path.name}.{os.getpid()}")
-    about: dict[str, Any] = {"files": files, "layout": layout, "of": [], "keys": [], "repairs": [], "set_aside": []}
+    about: dict[str, Any] = {
+        "files": files, "layout": layout, "of": [], "keys": [], "repairs": [], "has_confidence": [], "set_aside": [],
+    }  # fmt: skip
     shapes: list[tuple[int, ...]] = []
     columns: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
     try:
@@ -86,6 +90,9 @@ def write_chunk(path: Path, layout: str, files: int, items: Iterable[Prepared | 
                             about["set_aside"].append(asdict(item))
                             continue
                         frames.write(np.ascontiguousarray(item.clip.positions, dtype=_LITTLE_FLOAT).data)
+                        about["has_confidence"].append(item.clip.confidence is not None)
+                        if item.clip.confidence is not None:
+                            frames.write(np.ascontiguousarray(to_bytes(item.clip.confidence)).data)
                         shapes.append(item.clip.positions.shape)
                         about["of"].append(item.file)
                         about["keys"].append(item.keys)
@@ -132,9 +139,15 @@ def read_chunk(path: Path) -> Iterator[Prepared | SetAside]:
                 for at, shape in enumerate(table["shapes"].tolist()):
                     data = frames.read(int(np.prod(shape)) * _LITTLE_FLOAT.itemsize)
                     positions = np.frombuffer(data, dtype=_LITTLE_FLOAT).reshape(shape)
+                    confidence = None
+                    if about["has_confidence"][at]:
+                        data = frames.read(int(np.prod(shape[:3])))
+                        confidence = from_bytes(np.frombuffer(data, dtype=np.uint8).reshape(shape[:3]))
                     values = {column: table[column][at] for column in _COLUMNS}
                     values = {column: v.item() if np.ndim(v) == 0 else v for column, v in values.items()}
-                    clip = CleanClip(positions, about["layout"], repairs=about["repairs"][at], **values)
+                    clip = CleanClip(
+                        positions, about["layout"], repairs=about["repairs"][at], confidence=confidence, **values
+                    )
                     yield Prepared(clip, about["of"][at], about["keys"][at])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged ({error}); remove it and run the same command again") from None

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from jaxtyping import UInt8
 
+from halpose.data.confidence import of_positions, to_bytes
 from halpose.data.normalise import CleanClip
 from halpose.data.store import Clips, Store
-from halpose.data.store_files import COLUMNS, FORMAT_VERSION
+from halpose.data.store_files import COLUMNS, FORMAT_VERSION, HAS_CONFIDENCE
 from halpose.errors import DataError
 from halpose.skeleton import Layout
 
@@ -44,4 +46,12 @@ def memory_store(clips: Items[CleanClip], layout: Layout, name: str = "recording
         "provenance": {}, "synthetic": False, "repairs": {}, "set_aside": 0,
     }  # fmt: skip
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return Store(Path(name), meta, cast(np.memmap, frames), Clips(offsets=offsets, **columns))
+    confidence = None
+    if any(clip.confidence is not None for clip in clips):
+        meta[HAS_CONFIDENCE] = True
+        confidence = np.concatenate([_bytes(clip).swapaxes(0, 1) for clip in clips])
+    return Store(Path(name), meta, cast(np.memmap, frames), Clips(offsets=offsets, **columns), confidence)  # type: ignore[arg-type]
+
+
+def _bytes(clip: CleanClip) -> UInt8[np.ndarray, "m t v"]:
+    return of_positions(clip.positions) if clip.confidence is None else to_bytes(clip.confidence)

@@ -19,12 +19,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
+from halpose.data.confidence import of_positions
 from halpose.data.merge_plan import Plan, check_alike
 from halpose.data.merge_sets import plan_sets
 from halpose.data.merge_shards import is_shard, plan_shards
 from halpose.data.parallel import claim
 from halpose.data.store import Store
-from halpose.data.store_files import CLIPS, FORMAT_VERSION, FRAMES, META, REPORT, write_header
+from halpose.data.store_files import CLIPS, CONFIDENCE, FORMAT_VERSION, FRAMES, META, REPORT, write_header
 from halpose.data.store_writer import StoreWriter
 from halpose.errors import DataError
 from halpose.skeleton import Layout
@@ -116,12 +119,13 @@ def merge(
         claim(partial, _fingerprint(plan), 0)
         try:
             kept = _copy(plan, partial, progress)
+            confidence = _copy_confidence(plan, partial / CONFIDENCE)
         except OSError as error:
             raise DataError(
                 f"{partial}: cannot be written ({error.strerror or error}); what is copied is kept: free some space "
                 "and run the same command again"
             ) from None
-        writer.adopt(partial / FRAMES, plan.tables(), plan.repairs)
+        writer.adopt(partial / FRAMES, plan.tables(), plan.repairs, confidence)
         for name, codes in plan.splits.items():
             writer.set_split(name, codes)
         writer.report = plan.report
@@ -144,7 +148,7 @@ def _fingerprint(plan: Plan) -> str:
     """Changes whenever the frames might."""
     files = []
     for store in plan.stores:
-        for name in (FRAMES, CLIPS, META, REPORT):
+        for name in (FRAMES, CONFIDENCE, CLIPS, META, REPORT):
             status = (store.path / name).stat() if (store.path / name).exists() else None
             files.append((str(store.path), name, status and (status.st_size, status.st_mtime_ns)))
     return hashlib.sha256(json.dumps(("merge", FORMAT_VERSION, files)).encode()).hexdigest()
@@ -179,6 +183,31 @@ def _copy(plan: Plan, partial: Path, progress: Callable[[int, int], None]) -> in
                     if (done - noted) * row >= _NOTED_BYTES or done == total:
                         noted = _note(target, partial, done)
     return kept
+
+
+def _copy_confidence(plan: Plan, file: Path) -> Path | None:
+    """Write the confidence of all stores; of one without it, what its positions tell. It is small, and begun anew.
+
+    Returns:
+        The file, or None where there is nothing in it that the frames do not tell.
+    """
+    frames, tells_more = plan.stores[0].frames, False
+    if all(store.confidence is None for store in plan.stores):
+        return None
+    with file.open("wb") as target:
+        write_header(target, np.dtype(np.uint8), (plan.frames, *frames.shape[1:3]))
+        block = max(1, _BLOCK_BYTES // frames[:1].nbytes)
+        for number, start, end in plan.runs():
+            store = plan.stores[number]
+            for first in range(start, end, block):
+                rows = slice(first, min(first + block, end))
+                if store.confidence is None:
+                    sure = of_positions(store.frames[rows])
+                else:
+                    sure = store.confidence[rows]
+                    tells_more = tells_more or not np.array_equal(sure, of_positions(store.frames[rows]))
+                target.write(np.ascontiguousarray(sure).data)
+    return file if tells_more else None
 
 
 def _from(plan: Plan, kept: int) -> Iterator[tuple[int, int, int]]:

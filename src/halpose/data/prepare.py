@@ -269,7 +269,7 @@ def _fingerprint(settings: Settings, found: Source, times: bool = True) -> str:
         **asdict(settings),
         "root": "",
         "listed": sorted(settings.listed),
-        "version": (halpose.__version__, FORMAT_VERSION, CHUNK_BYTES, CHUNK_FILES),
+        "version": (halpose.__version__, FORMAT_VERSION, CHUNK_BYTES, CHUNK_FILES, "with confidence"),
         "files": [(file.path, file.size, file.modified if times else 0) for file in found.files],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -6,6 +6,8 @@ A store is a directory:
 - `frames.npy` holds every frame of every clip, one clip after another, as (F, M, V, C); NaN is missing. It is
   mapped, never read whole, so a store of any size opens at once and trains from disk.
 - `clips.npz` holds what is known of each clip: where it starts, label, subject, camera, transforms, splits.
+- `confidence.npy` says how sure the source was of each joint, as (F, M, V) bytes, 255 for certain; a joint that was
+  filled in has 0. It is there only where it tells more than NaN does.
 - `report.json` tells what was read, repaired and set aside, with reasons.
 
 Positions are float32 by default. float16 halves the disk at a price: a coordinate between 2 and 4 metres from
@@ -22,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
+from halpose.data.confidence import from_bytes
 from halpose.data.store_columns import BLOCK
 from halpose.data.store_files import (
     META,
@@ -33,6 +36,7 @@ from halpose.data.store_files import (
     Clips,
     StoreError,
     check_agreement,
+    map_confidence,
     map_frames,
     read_clips,
     read_meta,
@@ -53,12 +57,15 @@ class Store:
         meta: the content of `store.json`.
         frames: (F, M, V, C) memory map, read-only; NaN is missing.
         clips: what is known of each clip.
+        confidence: (F, M, V) memory map, how sure the source was of each joint, 0 to 255; None where it was of every
+            joint that is there.
     """
 
     path: Path
     meta: Mapping[str, Any]
     frames: Float[np.memmap, "f m v c"]
     clips: Clips
+    confidence: UInt8[np.memmap, "f m v"] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Store:
@@ -73,7 +80,7 @@ class Store:
         frames = map_frames(path)
         clips = read_clips(path, tuple(meta["splits"]))
         check_agreement(path, meta, frames, clips)
-        return cls(path=path, meta=meta, frames=frames, clips=clips)
+        return cls(path, meta, frames, clips, map_confidence(path, meta, frames))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -109,6 +116,7 @@ class Store:
         index = range(len(self))[index]
         start, end = self.clips.offsets[index : index + 2]
         positions = np.array(self.frames[start:end], dtype=np.float32).swapaxes(0, 1)
+        sure = None if self.confidence is None else from_bytes(self.confidence[start:end]).swapaxes(0, 1)
         return Sequence(
             positions=np.ascontiguousarray(positions),
             layout=self._clip_layout,
@@ -118,6 +126,7 @@ class Store:
             camera=int(self.clips.camera[index]),
             setup=int(self.clips.setup[index]),
             fps=float(self.clips.fps[index]),
+            confidence=None if sure is None else np.ascontiguousarray(sure),
         )
 
     def __iter__(self) -> Iterator[Sequence]:
@@ -165,6 +174,7 @@ class Store:
             "channels": int(self.frames.shape[3]),
             "dtype": str(self.frames.dtype),
             "bytes": int(self.frames.nbytes),
+            "confidence": self.confidence is not None,
             "classes": len(self.classes),
             "subjects": len(self._subjects()),
             "splits": {split: {part: len(self.part(split, part)) for part in PART_CODES} for split in self.splits},

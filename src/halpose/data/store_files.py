@@ -25,6 +25,7 @@ FORMAT_VERSION = 1
 # not verified then; types and shapes are.
 MAPPED_BYTES = 64 << 20
 META, FRAMES, CLIPS, REPORT = "store.json", "frames.npy", "clips.npz", "report.json"
+CONFIDENCE = "confidence.npy"
 PART_CODES = {"train": 0, "validation": 1, "test": 2}
 NOT_IN_SPLIT = -1
 PARTS = ("train", "validation", "official", "test", "all")
@@ -101,6 +102,8 @@ _META_TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str, "layout": dict, "classes": list, "people": int, "channels": int, "clips": int, "frames": int,
     "splits": list, "provenance": dict, "synthetic": bool, "repairs": dict, "set_aside": int,
 }  # fmt: skip
+HAS_CONFIDENCE = "confidence"
+"""Key of `store.json`, true where there is a `confidence.npy`; stores without it know nothing of either."""
 _LOCAL_NAME = 26  # where an archive's entry says how long its name is
 _REMEDY = "prepare the data set again with `halpose data prepare`"
 
@@ -127,6 +130,7 @@ def read_meta(path: Path) -> dict[str, Any]:
             "use the halpose that wrote it"
         )
     wrong = [key for key, kind in _META_TYPES.items() if not isinstance(meta.get(key), kind)]
+    wrong += [HAS_CONFIDENCE] if not isinstance(meta.get(HAS_CONFIDENCE, False), bool) else []
     if wrong:
         raise StoreError(f"{path / META}: {', '.join(wrong)} missing or of the wrong kind; {_REMEDY}")
     return dict(meta)
@@ -173,6 +177,19 @@ def map_frames(path: Path) -> np.memmap:
             f"{path / FRAMES}: {size} bytes, but {frames.shape} frames take {frames.offset + frames.nbytes}; {_REMEDY}"
         )
     return frames
+
+
+def map_confidence(path: Path, meta: Mapping[str, Any], frames: Float[np.ndarray, "f m v c"]) -> np.memmap | None:
+    """`confidence.npy` as a memory map, where the store has one."""
+    if not meta.get(HAS_CONFIDENCE):
+        return None
+    file = path / CONFIDENCE
+    found = _guarded(file, lambda: np.load(file, mmap_mode="r", allow_pickle=False))
+    if not isinstance(found, np.memmap) or found.dtype != np.uint8 or found.shape != frames.shape[:3]:
+        raise StoreError(f"{file}: not one byte for each of {frames.shape[:3]} frames, people and joints; {_REMEDY}")
+    if file.stat().st_size != found.offset + found.nbytes:
+        raise StoreError(f"{file}: {file.stat().st_size} bytes, not {found.offset + found.nbytes}; {_REMEDY}")
+    return found
 
 
 def read_clips(path: Path, splits: tuple[str, ...]) -> Clips:

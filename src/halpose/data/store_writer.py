@@ -15,13 +15,16 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import Int
 
+from halpose.data.confidence import of_positions, to_bytes
 from halpose.data.normalise import CleanClip
 from halpose.data.store_columns import ColumnSpool
 from halpose.data.store_files import (
     CLIPS,
     COLUMNS,
+    CONFIDENCE,
     FORMAT_VERSION,
     FRAMES,
+    HAS_CONFIDENCE,
     META,
     NOT_IN_SPLIT,
     PART_CODES,
@@ -29,12 +32,15 @@ from halpose.data.store_files import (
     StoreError,
     check_agreement,
     close_on_disk,
+    map_confidence,
     map_frames,
     read_clips,
     write_header,
 )
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
+
+_BYTE = np.dtype(np.uint8)
 
 
 class StoreWriter:
@@ -102,6 +108,8 @@ class StoreWriter:
         self._lock: int | None = None
         self._claimed = False
         self._file: BinaryIO | None = None
+        self._sure: BinaryIO | None = None
+        self._has_confidence = False
         self._columns: ColumnSpool | None = None
         self._count = 0
         self._splits: dict[str, np.ndarray] = {}
@@ -119,6 +127,10 @@ class StoreWriter:
             self._claim_partial()
             self._file = (self._partial / FRAMES).open("wb")
             write_header(self._file, self._dtype, (0, *self._shape))
+            # Kept beside the frames from the first clip on, and dropped at the end where it tells no more than NaN do:
+            # of a store whose joints were all seen there is nothing to keep, of any other a twelfth of its size.
+            self._sure = (self._partial / CONFIDENCE).open("wb")
+            write_header(self._sure, _BYTE, (0, *self._shape[:2]))
             self._columns = ColumnSpool(self._partial)
         except OSError as error:
             self._discard()
@@ -143,7 +155,7 @@ class StoreWriter:
             StoreError: it has another layout or shape than the store, does not fit float16, or the disk is
                 full.
         """
-        if self._file is None or self._columns is None:
+        if self._file is None or self._sure is None or self._columns is None:
             raise StoreError(f"{self.path}: clips are appended inside `with StoreWriter(...) as writer:`")
         people, frames, *joints = clip.positions.shape
         if clip.layout != self.layout.name or (people, *joints) != self._shape or frames < 1:
@@ -157,8 +169,14 @@ class StoreWriter:
             if largest > float(np.finfo(np.float16).max):
                 raise StoreError(f"{clip.name}: {largest:g} does not fit float16; use dtype float32")
             rows = rows.astype(np.float16)
+        told = of_positions(rows)
+        sure = told if clip.confidence is None else to_bytes(clip.confidence).swapaxes(0, 1)
+        if sure.shape != told.shape:
+            raise StoreError(f"{clip.name}: confidence of shape {clip.confidence.shape}, not one for each joint")  # type: ignore[union-attr]
+        self._has_confidence = self._has_confidence or not np.array_equal(sure, told)
         try:
             self._file.write(rows.data)
+            self._sure.write(np.ascontiguousarray(sure).data)
             self._columns.append(frames, {column: getattr(clip, column) for column in COLUMNS})
         except OSError as error:
             raise self._disk_error(error) from error
@@ -170,6 +188,7 @@ class StoreWriter:
         frames: Path,
         clips: Iterable[tuple[Int[np.ndarray, " n"], Mapping[str, np.ndarray]]],
         repairs: Mapping[str, int],
+        confidence: Path | None = None,
     ) -> None:
         """Take a file of frames that is written already, with all that is known of its clips, in place of appending.
 
@@ -178,23 +197,32 @@ class StoreWriter:
                 the store's from now on.
             clips: in the order of the frames, in parts: frames of each clip, and a value for each of its columns.
             repairs: kind of repair -> how often.
+            confidence: likewise a `confidence.npy`, where there is one.
         """
-        if self._file is None or self._columns is None or self._count:
+        if self._file is None or self._sure is None or self._columns is None or self._count:
             raise StoreError(f"{self.path}: frames are adopted inside the `with` block, before any clip is appended")
         try:
-            self._file.close()
-            (self._partial / FRAMES).unlink()
-            try:
-                os.link(frames, self._partial / FRAMES)
-            except OSError:  # a file system without links
-                frames.rename(self._partial / FRAMES)
-            self._file = (self._partial / FRAMES).open("r+b")
+            self._file = self._take(self._file, frames, FRAMES)
+            if confidence is not None:
+                self._sure = self._take(self._sure, confidence, CONFIDENCE)
+                self._has_confidence = True
             for lengths, columns in clips:
                 self._columns.extend(lengths, columns)
         except OSError as error:
             raise self._disk_error(error) from error
         self._count = len(self._columns)
         self._repairs.update(repairs)
+
+    def _take(self, old: BinaryIO, file: Path, name: str) -> BinaryIO:
+        """A file in place of the one that was begun."""
+        old.close()
+        own = self._partial / name
+        own.unlink()
+        try:
+            os.link(file, own)
+        except OSError:  # a file system without links
+            file.rename(own)
+        return own.open("r+b")
 
     def set_split(self, name: str, codes: Int[np.ndarray, " n"]) -> None:
         """Say which part of a split each clip belongs to.
@@ -240,12 +268,15 @@ class StoreWriter:
     def _finish(self) -> None:
         if not self._count:
             raise StoreError(f"{self.path}: no clip was written, so no store is made; see what was set aside")
-        assert self._file is not None and self._columns is not None
-        self._file.seek(0)
-        write_header(self._file, self._dtype, (self._columns.frames, *self._shape))
-        self._file.seek(0, os.SEEK_END)
-        close_on_disk(self._file)
-        self._file = None
+        assert self._file is not None and self._sure is not None and self._columns is not None
+        for file, dtype, shape in ((self._file, self._dtype, self._shape), (self._sure, _BYTE, self._shape[:2])):
+            file.seek(0)
+            write_header(file, dtype, (self._columns.frames, *shape))
+            file.seek(0, os.SEEK_END)
+            close_on_disk(file)
+        self._file = self._sure = None
+        if not self._has_confidence:
+            (self._partial / CONFIDENCE).unlink()
         with (self._partial / CLIPS).open("wb") as file:
             self._columns.write(file, self._splits)
             close_on_disk(file)
@@ -264,13 +295,16 @@ class StoreWriter:
             "provenance": self.provenance,
             "repairs": dict(self._repairs),
             "set_aside": set_aside if isinstance(set_aside, int) else len(set_aside),
+            **({HAS_CONFIDENCE: True} if self._has_confidence else {}),
         }
         for file_name, content in ((REPORT, self.report), (META, meta)):
             with (self._partial / file_name).open("wb") as file:
                 file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
                 close_on_disk(file)
         # A store that would not open must not replace one that does.
-        check_agreement(self._partial, meta, map_frames(self._partial), read_clips(self._partial, tuple(self._splits)))
+        frames = map_frames(self._partial)
+        check_agreement(self._partial, meta, frames, read_clips(self._partial, tuple(self._splits)))
+        map_confidence(self._partial, meta, frames)
         self._put_in_place()
 
     def _put_in_place(self) -> None:
@@ -288,11 +322,12 @@ class StoreWriter:
         shutil.rmtree(self._replaced, ignore_errors=True)
 
     def _discard(self) -> None:
-        """Let go of the file and the lock, and remove the partial directory if it is still ours."""
-        if self._file is not None:
-            with suppress(OSError):  # closing flushes, and a full disk refuses a second time
-                self._file.close()
-            self._file = None
+        """Let go of the files and the lock, and remove the partial directory if it is still ours."""
+        for file in (self._file, self._sure):
+            if file is not None:
+                with suppress(OSError):  # closing flushes, and a full disk refuses a second time
+                    file.close()
+        self._file = self._sure = None
         if self._columns is not None:
             with suppress(OSError):
                 self._columns.close()
