@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from halpose import io
 from halpose.data.synthetic import SyntheticSpec, iterate
 from halpose.doctor.examine import examine_clip
 from halpose.doctor.finding import Finding
@@ -44,3 +46,16 @@ def pairs(sound: Clips) -> Clips:
 def grave() -> Callable[[Sequence], list[Finding]]:
     """Errors and warnings about a recording by itself."""
     return lambda clip: [finding for finding in examine_clip(clip)[1] if finding.severity != "note"]
+
+
+@pytest.fixture(scope="session")
+def write_files() -> Callable[[Path, list[Sequence]], Path]:
+    """Writes clips into a folder as NTU files, one each."""
+
+    def write(folder: Path, clips: list[Sequence]) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for clip in clips:
+            io.write(folder / f"{clip.name}.skeleton", [clip], "ntu")
+        return folder
+
+    return write

@@ -11,8 +11,8 @@ from halpose.skeleton import Sequence
 METRE = 1.0
 
 
-def with_positions(clip: Sequence, positions: np.ndarray, **changes: object) -> Sequence:
-    return replace(clip, positions=positions.astype(np.float32), **changes)  # type: ignore[arg-type]
+def with_positions(clip: Sequence, positions: np.ndarray) -> Sequence:
+    return replace(clip, positions=positions.astype(np.float32), confidence=None)
 
 
 def spike(clip: Sequence, joint: int, frame: int, frames: int, direction: np.ndarray) -> Sequence:

@@ -14,7 +14,7 @@ from halpose.doctor.thresholds import FEW_CLIPS, FEW_SUBJECTS, IMBALANCE
 def find_balance(clips: Sequence[Measures], labelling: Labelling) -> Iterator[Finding]:
     """Classes that are rare, missing, or performed by one person only; a person who is nearly all."""
     labels = Counter(clip.label for clip in clips if clip.label >= 0)
-    if not labels:
+    if not labels or len(clips) < 2:
         return
     unlabelled = sum(clip.label < 0 for clip in clips)
     if unlabelled:

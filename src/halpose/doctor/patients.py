@@ -71,7 +71,7 @@ class Portion:
         if self.layout is None or sequence.skeleton.joints == self.layout.joints:
             return sequence
         way = map_joints(sequence.skeleton, self.layout, sequence.name)
-        return replace(sequence, positions=way.apply(sequence.positions), layout=self.layout)
+        return replace(sequence, positions=way.apply(sequence.positions), layout=self.layout, confidence=None)
 
     def _labelled(self, file: str, sequence: Sequence) -> Sequence:
         """A recording with what the labels say of it, named by its path."""
