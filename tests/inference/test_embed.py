@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from halpose import io
+from halpose.data.memory import memory_store
+from halpose.data.normalise import clean
 from halpose.data.store import Store
 from halpose.engine.run import Run, Shape
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.features import extract
+from halpose.evaluate.transfer import as_input
 from halpose.inference.clips import fit, seconds_of, store_clip, windows
 from halpose.inference.embed import Embeddings, embed, embed_store
 from halpose.inference.recordings import read_recordings
@@ -91,6 +94,31 @@ def test_a_store_is_embedded_from_where_it_lies(run: Run, store: Store) -> None:
     assert found.labels[:3] == tuple(store.classes[i] for i in store.clips.label[:3])
 
 
+def test_confidence_goes_where_its_joints_go(run: Run, store: Store) -> None:
+    sequence = store.clip(0)
+    sure = np.random.default_rng(0).uniform(0.2, 1, sequence.positions.shape[:3]).astype(np.float32)
+    table = store.layout.to_dict() | {"name": "shuffled"}
+    order = np.random.default_rng(1).permutation(len(store.layout))
+    table["joints"] = [store.layout.joints[i] for i in order]
+    table["parents"] = [store.layout.joints[store.layout.parents[i]] for i in order]
+    layout = type(store.layout).from_dict(table)
+    shuffled = replace(sequence, positions=sequence.positions[:, :, order], layout=layout, confidence=sure[:, :, order])
+    straight = fit(replace(sequence, confidence=sure), run.shape)
+    clip = fit(shuffled, run.shape)
+    assert straight.confidence is not None and clip.confidence is not None
+    np.testing.assert_allclose(clip.confidence, straight.confidence, atol=1e-6)
+    first, second = list(windows(clip, store.layout, seconds=0.3))[:2]
+    assert first.clip.confidence is not None and second.clip.confidence is not None
+    np.testing.assert_array_equal(second.clip.confidence, clip.confidence[:, 9:18])
+    # The same of a store, which keeps bytes, and of a store in the other layout.
+    kept = memory_store([clean(shuffled, people=2, layout=layout)], layout)
+    again = store_clip(as_input(run, kept)[0], 0)
+    assert again.confidence is not None
+    np.testing.assert_allclose(again.confidence, straight.confidence, atol=1 / 255)
+    (vectors,) = embed(run, windows(again, store.layout))
+    np.testing.assert_allclose(vectors.vectors, whole(run, [sequence]).vectors, atol=1e-4)
+
+
 def test_windows_of_a_store_are_those_of_its_clips(run: Run, store: Store) -> None:
     clip = store_clip(store, 3)
     assert np.shares_memory(clip.positions, store.frames)
@@ -106,7 +134,9 @@ def test_windows_of_a_store_are_those_of_its_clips(run: Run, store: Store) -> No
 def test_seconds_are_counted_from_where_the_recording_begins(run: Run, store: Store) -> None:
     sequence = store.clip(0)
     late = replace(
-        sequence, positions=np.pad(sequence.positions, [(0, 0), (15, 4), (0, 0), (0, 0)], constant_values=np.nan)
+        sequence,
+        confidence=None,
+        positions=np.pad(sequence.positions, [(0, 0), (15, 4), (0, 0), (0, 0)], constant_values=np.nan),
     )
     (whole,) = windows(fit(late, run.shape), store.layout)
     assert (whole.start, whole.end) == (0.5, pytest.approx(0.5 + sequence.frames / 30))

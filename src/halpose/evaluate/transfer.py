@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from halpose.data.normalise import transforms
 from halpose.data.store import Store
@@ -55,6 +55,28 @@ class MappedFrames:
             return found
         padding = [(0, 0)] * (found.ndim - 3) + [(0, missing), (0, 0), (0, 0)]
         return np.pad(found, padding, constant_values=np.nan)
+
+
+@dataclass(frozen=True)
+class MappedConfidence:
+    """The confidence of a store in another layout, made when it is read: that of what a joint is made from.
+
+    Attributes:
+        confidence: (F, M, W) of the store, in bytes.
+        joints: how joints are mapped.
+        people: M of the result; nobody is sure of people who are not there.
+    """
+
+    confidence: UInt8[np.ndarray, "f m w"]
+    joints: JointMap
+    people: int
+
+    def __getitem__(self, index: Any) -> UInt8[np.ndarray, "*n m v"]:
+        """Of some frames, by whatever picks rows of an array."""
+        found = np.asarray(self.confidence[index])[..., : self.people, :]
+        mapped = np.rint(self.joints.apply(found[..., None].astype(np.float32))[..., 0]).astype(np.uint8)
+        missing = self.people - mapped.shape[-2]
+        return np.pad(mapped, [(0, 0)] * (mapped.ndim - 2) + [(0, missing), (0, 0)])
 
 
 def adapt(run: Run, store: Store, split: str, part: str) -> tuple[Store, tuple[str, ...]]:
@@ -119,7 +141,11 @@ def _mapped(store: Store, frames: MappedFrames) -> Store:
             column = getattr(store.clips, name)
             columns[name] = np.stack([row[name] for row in rows]).astype(column.dtype)
     meta = {**store.meta, "layout": layout.to_dict(), "people": frames.people}
-    return replace(store, meta=meta, frames=cast(np.memmap, frames), clips=replace(store.clips, **columns))
+    sure = None if store.confidence is None else MappedConfidence(store.confidence, frames.joints, frames.people)
+    return replace(
+        store, meta=meta, frames=cast(np.memmap, frames), clips=replace(store.clips, **columns),
+        confidence=cast(np.memmap, sure),
+    )  # fmt: skip
 
 
 def overlap(run: Run, store: Store, split: str, part: str) -> tuple[str, ...]:

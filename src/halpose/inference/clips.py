@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from halpose.data.confidence import from_bytes
 from halpose.data.normalise import CleanClip, clean, transforms
 from halpose.data.store import Store
 from halpose.data.store_files import COLUMNS
@@ -73,7 +74,9 @@ def fit(sequence: Sequence, shape: Shape) -> CleanClip:
     clip = clean(sequence, people=shape.people, layout=layout)
     if layout.joints == shape.layout.joints:
         return replace(clip, layout=shape.layout.name)
-    return _with(clip, map_joints(layout, shape.layout, sequence.name).apply(clip.positions), shape.layout)
+    joints = map_joints(layout, shape.layout, sequence.name)
+    sure = None if clip.confidence is None else joints.apply(clip.confidence[..., None])[..., 0]
+    return _with(clip, joints.apply(clip.positions), sure, shape.layout)
 
 
 def store_clip(store: Store, index: int) -> CleanClip:
@@ -83,6 +86,9 @@ def store_clip(store: Store, index: int) -> CleanClip:
     for name in ("label", "camera", "setup"):
         columns[name] = int(columns[name])
     columns |= {"name": str(columns["name"]), "subject": str(columns["subject"]), "fps": float(columns["fps"])}
+    sure = store.confidence
+    if sure is not None:
+        columns["confidence"] = from_bytes(sure[start:end]).swapaxes(0, 1)
     return CleanClip(store.frames[start:end].swapaxes(0, 1), store.layout.name, **columns)
 
 
@@ -113,10 +119,12 @@ def windows(clip: CleanClip, layout: Layout, seconds: float = 0.0, stride: float
     for start in (*range(0, frames - length, step), max(0, frames - length)):
         stretch = clip.positions[:, start : start + length]
         if np.isfinite(stretch[0]).any():
-            cut = _with(clip, np.asarray(stretch, np.float32), layout)
+            sure = None if clip.confidence is None else clip.confidence[:, start : start + length]
+            cut = _with(clip, np.asarray(stretch, np.float32), sure, layout)
             yield Window(cut, before + start / rate, before + (start + stretch.shape[1]) / rate)
 
 
-def _with(clip: CleanClip, positions: np.ndarray, layout: Layout) -> CleanClip:
+def _with(clip: CleanClip, positions: np.ndarray, confidence: np.ndarray | None, layout: Layout) -> CleanClip:
     """The clip with other positions, and the transforms that follow from them."""
-    return replace(clip, positions=positions, layout=layout.name, **transforms(positions[0], layout))
+    moved = transforms(positions[0], layout)
+    return replace(clip, positions=positions, confidence=confidence, layout=layout.name, **moved)
