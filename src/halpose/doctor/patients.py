@@ -134,6 +134,30 @@ class Patients:
             raise ConfigError(f"{self.path}: no split named {split!r}; it has {', '.join(splits) or 'none'}")
         return Labelling(tuple(classes), {split: splits[split]} if split else splits)
 
+    def read_clips(self, where: list[tuple[str, str]], numbers: set[int]) -> dict[int, Sequence]:
+        """Some of the clips once more.
+
+        Args:
+            where: file and name of each clip that was examined.
+            numbers: of those that are wanted.
+        """
+        found: dict[int, Sequence] = {}
+        if self.store is not None:
+            for at in numbers:
+                portion = Portion(self.path, start=at, stop=at + 1, layout=self.portions[0].layout)
+                found[at] = next(item for _, item in portion.read() if isinstance(item, Sequence))
+            return found
+        for file in {where[at][0] for at in numbers}:
+            of_file = [at for at, (other, _) in enumerate(where) if other == file]
+            portion = replace(self.portions[0], files=(file,))
+            clips = (item for _, item in portion.read() if isinstance(item, Sequence))
+            for at, clip in zip(of_file, clips, strict=False):
+                if at in numbers:
+                    found[at] = clip
+                    if len(found.keys() & set(of_file)) == len(numbers & set(of_file)):
+                        break
+        return found
+
 
 def find_patients(path: Path, layout: Layout | str | Path | None = None, labels: str | Path | None = None) -> Patients:
     """Find what there is to examine.

@@ -19,8 +19,18 @@ from typing import Any
 from halpose.errors import DataError
 from halpose.report.markup import Markup, element, json_data
 
-STYLES = ("style.css", "compare.css")
-SCRIPTS = ("theme.js", "stage.js", "player.js", "curves.js", "overlay.js", "matrix.js", "map.js", "start.js")
+STYLES = ("style.css", "compare.css", "doctor.css")
+SCRIPTS = (
+    "theme.js",
+    "stage.js",
+    "marks.js",
+    "player.js",
+    "curves.js",
+    "overlay.js",
+    "matrix.js",
+    "map.js",
+    "start.js",
+)
 
 
 @dataclass(frozen=True)
