@@ -26,6 +26,7 @@ _CLIPS, _TRACES, _MAPS = 8, 4, 3
 _AROUND = 30  # frames before and after a spike
 _MARKS = 400
 _MOST_FRAMES = 600
+_NOTHING_TO_SEE = ("empty frames", "joints never seen", "nobody")
 
 
 def write_doctor_page(
@@ -172,7 +173,9 @@ def _first_of_each(groups: list[Group]) -> list[Finding]:
     """The first finding of each kind that is about one clip, one for each clip."""
     found: dict[int, Finding] = {}
     for group in groups:
-        one = next((one for one in group.first if one.at >= 0 and one.at not in found and one.frames), None)
+        if group.kind in _NOTHING_TO_SEE:
+            continue
+        one = next((one for one in group.first if one.at >= 0 and one.at not in found), None)
         if one is not None:
             found[one.at] = one
     return list(found.values())[:_CLIPS]

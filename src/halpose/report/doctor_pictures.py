@@ -11,7 +11,7 @@ from halpose.doctor.finding import runs
 from halpose.report.axes import Scale, domain, tick_labels, ticks
 from halpose.report.markup import Markup, element
 
-WIDTH, LEFT, RIGHT = 720.0, 132.0, 712.0
+WIDTH, LEFT, RIGHT = 1080.0, 150.0, 1072.0
 _ROW = 13.0
 _BARS = 32
 _LISTED = 40

@@ -40,16 +40,16 @@ def run_page(
     Args:
         run: the trained run.
         store: what it was scored on; labels and splits may be missing, then there are no scores.
-        results: of `evaluate_run`, or rows of its files; their split's test part is drawn on the map.
+        results: of `evaluate_run`, or rows of its files.
         title: heading.
-        split: where there are no results; empty: all clips.
+        split: whose test part is drawn; empty: that of the results, or all clips where there are none.
         notes: remarks that a reader must know.
         next_steps: commands to run next.
         seed: of the map and of the choice of clips.
         points: on the map, at most; beyond 3000 it shows principal components.
     """
     rows = [result.to_dict() if isinstance(result, Result) else result for result in results]
-    known = known_clips(run, store, rows[0]["split"].split(",")[0] if rows else split, seed)
+    known = known_clips(run, store, split or (rows[0]["split"] if rows else ""), seed)
     rng = np.random.default_rng(seed)
     found = hallucinations(run, seed)
     positives = None
