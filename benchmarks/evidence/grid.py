@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from halpose.ablate.cells import PARTS
+from halpose.evaluate.base import Part
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -21,6 +24,7 @@ class Grid:
         controls: variants that a gain has to beat, too: they do something else with the same steps.
         folds: cross-validation over people in so many groups; seed s tests group s mod folds. 0: the recipe's split.
         supervised: also the same encoder trained from scratch with all labels, once a seed.
+        parts: which are scored: test alone where nothing is chosen.
     """
 
     about: str
@@ -34,6 +38,7 @@ class Grid:
     controls: tuple[str, ...] = ()
     folds: int = 0
     supervised: bool = False
+    parts: tuple[Part, ...] = PARTS
 
 
 SMALL_SETS = {"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp"}
@@ -104,7 +109,16 @@ GRIDS = {
         "performances by many people, so that a walk toward it leaves the person behind and keeps the action. Half a "
         "point to two points of k-NN over MoCo; less over the pull.",
         recipe={"synthetic-60": "halp"},
-        shared=("steps=3000", "contrast.queue=4096", "halp.newest=1024", "halp.prototypes=60", "data.split=x-sub"),
+        shared=(
+            "steps=2000",
+            "data.frames=16",
+            "encoder.width=64",
+            "contrast.queue=4096",
+            "halp.newest=1024",
+            "halp.prototypes=60",
+            "data.split=x-sub",
+        ),  # fmt: skip
+        parts=("test",),
         variants=HALP_AND_CONTROLS,
         controls=CONTROLS,
         seeds=10,

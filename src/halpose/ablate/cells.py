@@ -172,7 +172,12 @@ def score_untrained(bench: Bench, config: Config) -> list[dict[str, Any]]:
 
 
 def score_rows(
-    run: Run, store: Store, kinds: Sequence[str], device: str, common: dict[str, Any]
+    run: Run,
+    store: Store,
+    kinds: Sequence[str],
+    device: str,
+    common: dict[str, Any],
+    parts: Sequence[Part] = PARTS,
 ) -> list[dict[str, Any]]:
     """Validation part (where choices are made) and test part, k-NN and linear probe: a row each.
 
@@ -182,9 +187,10 @@ def score_rows(
         kinds: of features: trained, untrained, raw.
         device: cpu, cuda or cuda:N.
         common: what every row says beside its score.
+        parts: of the split; test alone where nothing is chosen.
     """
     rows = []
-    for part in PARTS:
+    for part in parts:
         split = run.config.data.split
         for result in evaluate_run(
             run, store, split=split, part=part, protocols=PROTOCOLS, kinds=tuple(kinds), device=device
