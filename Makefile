@@ -35,5 +35,18 @@ format: $(STAMP) ## Rewrite the files as `make check` wants them
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+pictures: $(STAMP) ## Draw the pictures of the documentation anew
+	$(BIN)/python docs/draw/draw.py
+
+docs: $(STAMP) ## Build the documentation into site/, broken links refused
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html; with search: $(PYTHON) -m http.server -d site"
+
+package: $(STAMP) ## Build sdist and wheel into dist/, install the wheel elsewhere, and use it
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m pytest tests/test_package.py -m slow
+
 clean:         ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache

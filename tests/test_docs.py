@@ -218,7 +218,7 @@ def number(cell: str) -> int | None:
 
 def test_data_sets_have_the_counts_of_the_catalogue() -> None:
     sets, splits = (t for t in page("docs/data.md").tables if t.heading in ("What halpose knows", "Splits"))
-    assert {code(row[0])[0] for row in sets.rows} == set(catalog.DATASETS) <= set(page("docs/data.md").headings)
+    assert {code(row[0])[0] for row in sets.rows} == set(catalog.DATASETS) <= set(page("docs/data-sets.md").headings)
     for cells in sets.rows:
         spec = catalog.DATASETS[code(cells[0])[0]]
         found = (cells[1], number(cells[2]), number(cells[3]), code(cells[4])[0], number(cells[5]))
