@@ -1,4 +1,4 @@
-"""A folder of BVH files to try things on, as a motion-capture suit exports them: angles, centimetres, 30 frames a second.
+"""A folder of BVH files to try things on, as a mocap suit exports them: angles, centimetres, 30 frames a second.
 
     python examples/make_bvh.py FOLDER [--clips 96]
 
@@ -28,16 +28,26 @@ JOINTS = (
 )  # fmt: skip
 
 
-def turns(positions, children):
-    """The rotation of a joint in each frame: what turns its bones of the first frame into those of this one."""
-    bones = np.stack([positions[child] - positions["here"] for child in children], axis=1)
-    return Rotation.concatenate([Rotation.align_vectors(bones[frame], bones[0])[0] for frame in range(len(bones))])
+def turns(bones):
+    """The rotation that turns a joint's bones of the first frame into those of each frame; bones: (frames, n, 3)."""
+    first = bones[0]
+    if len(first) > 1:  # the best of all rotations (Kabsch)
+        left, _, right = np.linalg.svd(np.einsum("tni,nj->tij", bones, first))
+        left[:, :, 2] *= np.linalg.det(left @ right)[:, None]
+        return Rotation.from_matrix(left @ right)
+    now = bones[:, 0]
+    axis = np.cross(first[0], now)
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = np.arctan2(sine, (now @ first[0])[:, None])
+    return Rotation.from_rotvec(axis / np.maximum(sine, 1e-12) * angle)
 
 
 def bvh(sequence):
     """The text of one file; the skeleton at rest is that of the first frame."""
     at = {name: 100 * sequence.positions[0, :, sequence.skeleton.index(kinect)] for name, _, kinect in JOINTS if name}
-    ends = {parent: 100 * sequence.positions[0, :, sequence.skeleton.index(kinect)] for n, parent, kinect in JOINTS if not n}
+    ends = {
+        parent: 100 * sequence.positions[0, :, sequence.skeleton.index(kinect)] for n, parent, kinect in JOINTS if not n
+    }
     lines, columns, turned = ["HIERARCHY"], [], {}
 
     def write(name, parent, depth):
@@ -47,9 +57,8 @@ def bvh(sequence):
         lines.extend((f"{indent}{'JOINT' if parent else 'ROOT'} {name}", f"{indent}{{"))
         lines.append(f"{indent}  OFFSET {x:.4f} {y:.4f} {z:.4f}")
         lines.append(f"{indent}  CHANNELS {3 if parent else 6} {place}Zrotation Xrotation Yrotation")
-        below = {**at, "end": ends.get(name), "here": at[name]}
-        tips = children or (["end"] if name in ends else [])
-        turned[name] = turns(below, tips) if tips else turned[parent]
+        tips = [at[child] for child in children] + ([ends[name]] if name in ends else [])
+        turned[name] = turns(np.stack([tip - at[name] for tip in tips], axis=1)) if tips else turned[parent]
         local = turned[parent].inv() * turned[name] if parent else turned[name]
         columns.extend([] if parent else [at[name]])
         columns.append(local.as_euler("ZXY", degrees=True))
@@ -72,7 +81,7 @@ parser.add_argument("--clips", type=int, default=96)
 given = parser.parse_args()
 
 given.folder.mkdir(parents=True, exist_ok=True)
-spec = SyntheticSpec(clips=2 * given.clips, subjects=8, cameras=1, noise=0, glitches=0, name="synthetic-bvh")
+spec = SyntheticSpec(clips=2 * given.clips, subjects=12, cameras=1, noise=0, glitches=0, name="synthetic-bvh")
 rows, number = ["file,label,subject"], 0
 while len(rows) <= given.clips:
     sequence, take, number = clip(spec, number), spec.take(number), number + 1
