@@ -27,12 +27,20 @@ class DataConfig:
     scale: Literal["store", "rms", "none"] = "store"
     """Divide by the root mean square of the clip's coordinates, or keep metres. In these three, `store` takes what
     the catalogue found to suit the data set, and first, torso, rms where it says nothing."""
+    confidence: Literal["none", "mask", "channel"] = "none"
+    """What encoders read beside a joint's coordinates: nothing; 1 where it was seen and 0 where it is missing, was
+    filled in, or a view sets it to zero (`mask`); or how sure the source was of it, in 0..1 (`channel`)."""
     frames: int = 32
     """Frames T of every view (published: 64)."""
     resident_gigabytes: float = 4.0
     """Clips that take more than this are not copied to the device; each batch reads its frames from the store."""
     prefetch: int = 2
     """Batches that are read from the store ahead of time, by a thread; 0: each when it is needed."""
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether views have one channel more than there are coordinates, the last."""
+        return self.confidence != "none"
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,19 @@ def motion(x: torch.Tensor) -> torch.Tensor:
     return moved
 
 
+def motion_confidence(sure: torch.Tensor) -> torch.Tensor:
+    """How sure a difference to the next frame is: as the less sure of both; there is none after the last frame.
+
+    Args:
+        sure: (N, M, T, V, 1) of positions.
+    """
+    import torch
+
+    both = torch.zeros_like(sure)
+    both[:, :, :-1] = torch.minimum(sure[:, :, 1:], sure[:, :, :-1])
+    return both
+
+
 def bone(x: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
     """Joint minus its parent; the root's bone is zero.
 
@@ -237,3 +250,15 @@ def bone(x: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
         parents: (V,) parent index of each joint, on the device of `x`.
     """
     return x - x.index_select(3, parents)
+
+
+def bone_confidence(sure: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
+    """How sure a bone is: as the less sure of joint and parent.
+
+    Args:
+        sure: (N, M, T, V, 1) of positions.
+        parents: (V,) parent index of each joint, on the device of `sure`.
+    """
+    import torch
+
+    return torch.minimum(sure, sure.index_select(3, parents))

@@ -42,7 +42,7 @@ def step_operations(config: Config, shape: Shape) -> int | None:
     encoder, contrast, frames = config.encoder, config.contrast, config.data.frames
     if encoder.name not in ("gru", "bigru"):
         return None
-    inputs = len(shape.layout) * shape.channels * shape.people
+    inputs = len(shape.layout) * (shape.channels + config.data.has_confidence) * shape.people
     encoding = 4 * encoder_operations(inputs, encoder.width, encoder.layers, frames)
     # Nobody asks for the gradient of the states before the first frame, nor for that of the frames, unless a norm with
     # weights stands before the first layer.

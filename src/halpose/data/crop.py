@@ -41,10 +41,10 @@ def crop_by_tensors(
     first: Int[Tensor, "b c"],
     taps: Int[Tensor, "b t 2"],
     weights: Float[Tensor, "b t 2"],
-    linear: Float[Tensor, "b c c"] | None,
-    moved: Bool[Tensor, "b mv"] | None,
+    linear: Float[Tensor, "b c c"] | None = None,
+    moved: Bool[Tensor, "b mv"] | None = None,
 ) -> Float[Tensor, "b c t mv"]:
-    """As `crop`: frames are gathered and summed in one pass, and a product for each clip follows."""
+    """As `crop`, of any number of coordinates: frames are gathered and summed in one pass, and a product follows."""
     rows = taps.to(first.dtype)[:, None] + first[:, :, None, None]
     weights = weights[:, None].expand(rows.shape).reshape(-1, 2)
     crops = embedding_bag(rows.view(-1, 2), table, mode="sum", per_sample_weights=weights).view(*rows.shape[:-1], -1)

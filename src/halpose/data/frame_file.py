@@ -1,4 +1,4 @@
-"""The frames of a store, read from their file where they lie.
+"""The frames of a store, and their confidence, read from their files where they lie.
 
 A memory map brings a page at a time, at the moment of need; a read brings a whole stretch of frames at once, several
 times as fast where they are not in memory yet. Nor does what was read stay mapped: the process grows by what it keeps
@@ -12,15 +12,17 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped, UInt8
 
+from halpose.data.confidence import of_positions
 from halpose.data.store import Store
-from halpose.data.store_files import FRAMES, StoreError
+from halpose.data.store_files import CONFIDENCE, FRAMES, StoreError
 
 # Frames this far apart are read in one go: to copy as many bytes takes about as long as to ask once more.
 _GAP_BYTES = 16 << 10
 
 FrameReader = Callable[[Int[np.ndarray, " f"]], Float[np.ndarray, "f m v c"]]
+ConfidenceReader = Callable[[Int[np.ndarray, " f"]], UInt8[np.ndarray, "f m v"]]
 
 
 def frame_reader(store: Store) -> FrameReader:
@@ -28,19 +30,36 @@ def frame_reader(store: Store) -> FrameReader:
     return FrameFile(store).read if isinstance(store.frames, np.memmap) else store.frames.__getitem__
 
 
+def confidence_reader(store: Store) -> ConfidenceReader:
+    """What reads bytes of confidence by the frames' numbers; of a store without them, what the frames tell."""
+    if store.confidence is None:
+        read = frame_reader(store)
+        return lambda rows: of_positions(read(rows))
+    if isinstance(store.confidence, np.memmap):
+        return FrameFile(store, CONFIDENCE).read
+    return store.confidence.__getitem__
+
+
 class FrameFile:
-    """`frames.npy` of an open store.
+    """`frames.npy` or `confidence.npy` of an open store.
 
     Args:
-        store: whose frames are memory-mapped; only where they begin and their type are taken from the map.
+        store: whose file is memory-mapped; only where the data begin and their type are taken from the map.
+        name: of the file.
+
+    Raises:
+        StoreError: the store has no such file.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.path = store.path / FRAMES
-        self._offset, self._shape, self._dtype = store.frames.offset, store.frames.shape[1:], store.frames.dtype
+    def __init__(self, store: Store, name: str = FRAMES) -> None:
+        self.path = store.path / name
+        mapped = store.frames if name == FRAMES else store.confidence
+        if mapped is None:
+            raise StoreError(f"{self.path}: the store has no such file")
+        self._offset, self._shape, self._dtype = mapped.offset, mapped.shape[1:], mapped.dtype
         self._opened = self.path.stat()
 
-    def read(self, rows: Int[np.ndarray, " f"]) -> Float[np.ndarray, "f m v c"]:
+    def read(self, rows: Int[np.ndarray, " f"]) -> Shaped[np.ndarray, "f m v *c"]:
         """Frames of the store's type.
 
         Args:

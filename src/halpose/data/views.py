@@ -4,6 +4,10 @@
 `composed_view` draws from a longer list, each part switched by its own setting, all applied together. In both, what
 was missing in the recording (NaN) is zero in the view.
 
+Where `data.confidence` asks for it, a view has how sure the source was of each joint as its last channel. It goes where
+the joint goes (crop, mirror, reversal) and is zero where the joint is set to zero; nothing that moves a joint touches
+it. No random number is drawn for it: with and without it, coordinates are the same.
+
 Reference: HaLP (CVPR 2023) Sec. 4.2; ISC: Thoker et al., Skeleton-contrastive 3D Action Representation Learning, ACM MM
 2021; AS-CAL: Rao et al., Information Sciences 2021 (shear, reversal, noise, blur, masks); AimCLR: Guo et al., AAAI
 2022.
@@ -46,7 +50,25 @@ def evaluation_view(window: Window, chosen: Int[Tensor, " b"], frames: int) -> F
     length = window.lengths[chosen]
     cut = (length * (1 - _EVALUATION_SHARE) / 2).floor().long()
     x = window.sample(chosen, cut, length - 2 * cut, frames)
-    return batch_axes(x.nan_to_num_(0.0) if window.has_missing else x)
+    sure = confidence(window, x, chosen, cut, length - 2 * cut)
+    return beside(x.nan_to_num_(0.0) if window.has_missing else x, sure)
+
+
+def confidence(
+    window: Window,
+    x: Float[Tensor, "b c t m v"],
+    chosen: Int[Tensor, " b"],
+    start: Int[Tensor, " b"],
+    length: Int[Tensor, " b"],
+) -> Float[Tensor, "b 1 t m v"] | None:
+    """How sure the source was of the joints of crops, 0 where they are missing; None where nobody asks for it."""
+    sure = window.confidence(chosen, start, length, x.shape[2])
+    return sure.masked_fill_(x[:, :1].isnan(), 0.0) if sure is not None and window.has_missing else sure
+
+
+def beside(x: Float[Tensor, "b c t m v"], sure: Float[Tensor, "b 1 t m v"] | None) -> Float[Tensor, "b m t v k"]:
+    """Coordinates and what goes with them, in the usual order of axes."""
+    return batch_axes(x if sure is None else torch.cat((x, sure), dim=1))
 
 
 def random_crop(
@@ -77,7 +99,10 @@ def published_view(
     # A shear touches every joint, a jitter some: one map and one mask of joints for both.
     touched = (order.view(batch, joints).argsort(dim=1) < round(config.jitter_joints * joints)) | ~is_jittered[:, None]
     x = window.sample(chosen, start, length, frames, linear.view(batch, channels, channels), touched)
-    return batch_axes(x.nan_to_num_(0.0) if window.has_missing else x)
+    sure = confidence(window, x, chosen, start, length)
+    if sure is not None:
+        sure = without(sure, touched & (is_jittered & ~is_mixed)[:, None])
+    return beside(x.nan_to_num_(0.0) if window.has_missing else x, sure)
 
 
 def composed_view(
@@ -91,11 +116,15 @@ def composed_view(
     if config.tilt:
         linear = tilt_matrix(batch, channels, config.tilt, generator, device) @ linear
     x = window.sample(chosen, start, length, frames, linear)
+    sure = confidence(window, x, chosen, start, length)
     if config.mirror:
-        x = mirrored(x, window, chance(batch, config.mirror, generator, device))
+        happens = chance(batch, config.mirror, generator, device)
+        x = mirrored(x, window, happens)
+        sure = None if sure is None else side_changed(sure, window, happens)
     if config.reverse:
-        happens = chance(batch, config.reverse, generator, device)
-        x = torch.where(happens[:, None, None, None, None], x.flip(2), x)
+        happens = chance(batch, config.reverse, generator, device)[:, None, None, None, None]
+        x = torch.where(happens, x.flip(2), x)
+        sure = None if sure is None else torch.where(happens, sure.flip(2), sure)
     if config.pose:
         x += pose_shift(x, config.pose, generator)
     if config.offset:
@@ -123,7 +152,8 @@ def composed_view(
         masked |= one_part(batch, window, generator) & chance(batch, config.mask_part, generator, device)[:, None]
     if config.mask_joints or config.mask_part:
         x.view(*x.shape[:3], -1).mul_(over_people(~masked, people))
-    return batch_axes(x)
+        sure = None if sure is None else without(sure, masked)
+    return beside(x, sure)
 
 
 @cache
@@ -185,6 +215,19 @@ def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor
     image = x.index_select(4, partner)
     image[:, 0].neg_()
     return torch.where(happens[:, None, None, None, None], image, x)
+
+
+def side_changed(
+    sure: Float[Tensor, "b 1 t m v"], window: Window, happens: Bool[Tensor, " b"]
+) -> Float[Tensor, "b 1 t m v"]:
+    """What goes with the joints of a mirror image."""
+    partner = torch.tensor(window.layout.mirror, device=sure.device)
+    return torch.where(happens[:, None, None, None, None], sure.index_select(4, partner), sure)
+
+
+def without(sure: Float[Tensor, "b 1 t m v"], masked: Bool[Tensor, "b v"]) -> Float[Tensor, "b 1 t m v"]:
+    """Zero for joints that are set to zero."""
+    return sure.masked_fill(masked[:, None, None, None], 0.0)
 
 
 def pose_shift(x: Float[Tensor, "b c t m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b c 1 m v"]:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from torch import Tensor
 
 from halpose.config import DataConfig
-from halpose.data.crop import crop
-from halpose.data.frame_file import frame_reader
+from halpose.data.confidence import from_bytes
+from halpose.data.crop import crop, crop_by_tensors
+from halpose.data.frame_file import confidence_reader, frame_reader
 from halpose.data.store import Store
 from halpose.data.transforms import Transforms
 from halpose.errors import DataError
@@ -56,6 +57,7 @@ class Window:
         layout: joint layout.
         clips: (N,) index of each clip in the store.
         device: where batches are made.
+        kind: what of the confidence is given, as `data.confidence` says.
     """
 
     def __init__(
@@ -66,9 +68,13 @@ class Window:
         layout: Layout,
         up: int = 1,
         clips: Int[np.ndarray, " n"] | None = None,
+        sure: Float[Tensor, "f mv"] | None = None,
+        kind: str = "none",
     ) -> None:
         self._describe(table.device, np.cumsum(lengths) - lengths, lengths, layout, up, clips)
-        self.shape = shape
+        self.shape, self.kind = shape, kind
+        # Not a fourth coordinate of the table: no map of a view must touch it.
+        self.sure = sure
         # A row for each coordinate and frame: a clip's first coordinate in all its frames, its second ...
         self.table = table
         # A NaN makes the sum NaN. Where only the sum is not finite, NaN are looked for in vain, and that is all.
@@ -93,18 +99,26 @@ class Window:
             raise DataError(f"{store.path}: the chosen part of the split has no clips")
         lengths = store.clips.lengths[clips]
         people, joints, channels = store.frames.shape[1:]
-        if int(lengths.sum()) * people * joints * channels * 4 > data.resident_gigabytes * 1e9:
+        values = channels + data.has_confidence
+        if int(lengths.sum()) * people * joints * values * 4 > data.resident_gigabytes * 1e9:
             return MappedWindow(store, clips, data, torch.device(device))
         transforms = Transforms.of(store, clips, data)
         table = np.empty((int(lengths.sum()) * channels, people * joints), np.float32)
-        ends = np.cumsum(lengths)
+        sure = np.empty((int(lengths.sum()) * data.has_confidence, people * joints), np.float32)
+        read, ends = confidence_reader(store), np.cumsum(lengths)
         for number, (end, length) in enumerate(zip(ends, lengths, strict=True)):
             begin = store.clips.offsets[clips[number]]
             frames = np.array(store.frames[begin : begin + length], np.float32, order="C")
             planes = table[channels * (end - length) : channels * end].reshape(channels, length, -1)
             transforms.apply(frames, np.full(length, number), planes)
+            if data.has_confidence:
+                told = read(np.arange(begin, begin + length)).reshape(length, -1)
+                sure[end - length : end] = _as_kind(told, data.confidence)
         shape = (channels, people, joints)
-        return cls(torch.from_numpy(table).to(device), shape, lengths, store.layout, transforms.up, clips)
+        return cls(
+            torch.from_numpy(table).to(device), shape, lengths, store.layout, transforms.up, clips,
+            torch.from_numpy(sure).to(device) if data.has_confidence else None, data.confidence,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -131,14 +145,40 @@ class Window:
         Returns:
             The crops; `batch_axes` puts the axes in their usual order.
         """
+        # Resizing and normalising are both linear, so that their order does not matter.
+        return self._between(chosen, *self._taps(start, length, frames), linear, moved)
+
+    def confidence(
+        self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
+    ) -> Float[Tensor, "b 1 t m v"] | None:
+        """How sure the source was of the joints of crops, resized as they are; None where nobody asks for it.
+
+        Of kind `mask` they are 0 or 1: what lies between a frame that shows a joint and one that does not is seen where
+        the nearer one shows it.
+
+        Args:
+            chosen: as of `sample`, like the others.
+            start: first frames.
+            length: frames of each crop.
+            frames: T.
+        """
+        if self.kind == "none":
+            return None
+        sure = self._sure_between(chosen, *self._taps(start, length, frames))
+        sure = sure.view(*sure.shape[:3], *self.shape[1:])
+        return (sure >= 0.5).float() if self.kind == "mask" else sure
+
+    def _taps(
+        self, start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
+    ) -> tuple[Int[Tensor, "b t 2"], Float[Tensor, "b t 2"]]:
+        """Which two frames of its clip each frame of a crop lies between, and their weights."""
         last = (length - 1)[:, None]
         position = (torch.arange(frames, device=self.device) + 0.5) * (length[:, None] / frames) - 0.5
         position = position.clamp_min_(0.0).minimum(last)
         below = position.long()
         taps = torch.stack((below, torch.minimum(below + 1, last)), dim=-1) + start[:, None, None]
-        # Resizing and normalising are both linear, so that their order does not matter.
         share = position - below
-        return self._between(chosen, taps, torch.stack((1 - share, share), dim=-1), linear, moved)
+        return taps, torch.stack((1 - share, share), dim=-1)
 
     def _between(
         self,
@@ -154,6 +194,13 @@ class Window:
             moved = torch.cat((moved,) * people, dim=1)
         crops = crop(self.table, self._first_rows[chosen], taps, weights, linear, moved)
         return crops.view(*crops.shape[:3], people, joints)
+
+    def _sure_between(
+        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+    ) -> Float[Tensor, "b 1 t mv"]:
+        """Weighted sums of the confidence of two frames of a clip each."""
+        assert self.sure is not None
+        return crop_by_tensors(self.sure, self.starts[chosen, None], taps, weights)
 
     def _describe(
         self,
@@ -183,10 +230,10 @@ class MappedWindow(Window):
         up = Transforms.of(store, clips[:1], data).up
         self._describe(device, store.clips.offsets[clips], store.clips.lengths[clips], store.layout, up, clips)
         people, joints, channels = store.frames.shape[1:]
-        self.shape = (channels, people, joints)
+        self.shape, self.kind, self.sure = (channels, people, joints), data.confidence, None
         self.has_missing = True  # to know better, all of it would have to be read
         self.store, self.data = store, data
-        self._read = frame_reader(store)
+        self._read, self._read_confidence = frame_reader(store), confidence_reader(store)
 
     def _between(
         self,
@@ -204,6 +251,16 @@ class MappedWindow(Window):
         resident = self._resident(rows, self.clips[owners], owner)
         taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
         return resident._between(torch.zeros_like(chosen), taps, weights, linear, moved)
+
+    def _sure_between(
+        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
+    ) -> Float[Tensor, "b 1 t mv"]:
+        """As in `Window`, of the frames that are read for it."""
+        wanted = (self.starts[chosen, None, None] + taps).cpu().numpy()
+        rows, places = np.unique(wanted, return_inverse=True)
+        sure = _as_kind(self._read_confidence(rows).reshape(len(rows), -1), self.kind)
+        taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
+        return crop_by_tensors(self._moved(torch.from_numpy(sure)), torch.zeros_like(chosen[:, None]), taps, weights)
 
     def _resident(
         self, rows: Int[np.ndarray, " f"], clips: Int[np.ndarray, " k"], owner: Int[np.ndarray, " f"]
@@ -224,6 +281,11 @@ class MappedWindow(Window):
     def _moved(self, x: Tensor) -> Tensor:
         """On the window's device; from pinned memory nobody waits for the copy."""
         return x.to(self.device, non_blocking=True)
+
+
+def _as_kind(confidence: UInt8[np.ndarray, "f mv"], kind: str) -> Float32[np.ndarray, "f mv"]:
+    """Bytes as numbers in 0..1, or whether a joint was seen at all."""
+    return (confidence > 0).astype(np.float32) if kind == "mask" else from_bytes(confidence)
 
 
 def batch_axes(x: Float[Tensor, "b c t m v"]) -> Float[Tensor, "b m t v c"]:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 
 from halpose.config import DataConfig
+from halpose.data.frame_file import confidence_reader
 from halpose.data.store import Store
 from halpose.data.views import evaluation_view
 from halpose.data.window import Window
@@ -196,6 +197,11 @@ def _key(method: Method, stream: str, store: Store, clips: Int[np.ndarray, " n"]
     switches = (data.centre, data.align, data.scale, data.frames)
     layout = store.layout.to_dict()
     digest.update(json.dumps([switches, store.name, store.frames.shape, layout, clips.tolist()]).encode())
+    if data.has_confidence:
+        digest.update(data.confidence.encode())
+        # A part tells: two stores of the same frames that differ in this differ in many of them.
+        told = confidence_reader(store)(np.arange(0, len(store.frames), max(1, len(store.frames) // 4096)))
+        digest.update(told.tobytes())
     for column in (store.clips.offsets, store.clips.origin, store.clips.torso_rotation, store.clips.scale_first):
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()[:24]

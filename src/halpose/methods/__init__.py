@@ -61,4 +61,4 @@ def build_method(config: Config, layout: Layout, people: int, channels: int, gen
     if config.method not in METHODS:
         raise ConfigError(f"method is {config.method!r}; there are: {', '.join(METHODS)}")
     streams = build_streams(config, layout, people, channels, generator, siamese=config.method in SIAMESE)
-    return Method(streams, METHODS[config.method](config), layout, config.diagnose)
+    return Method(streams, METHODS[config.method](config), layout, config.diagnose, config.data.has_confidence)

@@ -27,7 +27,7 @@ from halpose.parts.stream import (
     build_projector,
     parse_stream,
 )
-from halpose.skeleton import Layout, bone, motion
+from halpose.skeleton import Layout, bone, bone_confidence, motion, motion_confidence
 
 __all__ = ["Method", "Moment", "Output", "StreamOutput", "Term", "build_streams"]
 
@@ -124,12 +124,21 @@ class Method(nn.Module):
         terms: of the loss.
         layout: of the input.
         diagnose: add what `parts.diagnosis` finds out to every step's values.
+        has_confidence: whether the last channel of the input is how sure the source was of each joint.
     """
 
     parents: Tensor
 
-    def __init__(self, streams: dict[str, Stream], terms: list[Term], layout: Layout, diagnose: bool = False) -> None:
+    def __init__(
+        self,
+        streams: dict[str, Stream],
+        terms: list[Term],
+        layout: Layout,
+        diagnose: bool = False,
+        has_confidence: bool = False,
+    ) -> None:
         super().__init__()
+        self.has_confidence = has_confidence
         self.is_diagnosed = diagnose
         self.streams = nn.ModuleDict(streams)
         self.terms = nn.ModuleList(terms)
@@ -188,11 +197,22 @@ class Method(nn.Module):
         return torch.cat([stream.query.encoder(self.form(x, *stream.modalities)) for stream in chosen], dim=1)
 
     def form(self, x: Float[Tensor, "n m t v c"], *modalities: str) -> Float[Tensor, "n m t v kc"]:
-        """Joint, motion or bone form of a batch of positions; of several, the coordinates side by side."""
-        forms = [
-            motion(x) if name == "motion" else bone(x, self.parents) if name == "bone" else x for name in modalities
-        ]
+        """Joint, motion or bone form of a batch of positions; of several, the coordinates side by side.
+
+        With confidence, each form has its own behind its coordinates.
+        """
+        forms = [self._form(x, name) for name in modalities]
         return torch.cat(forms, dim=-1) if len(forms) > 1 else forms[0]
+
+    def _form(self, x: Float[Tensor, "n m t v c"], name: str) -> Float[Tensor, "n m t v c"]:
+        if name == "joint":
+            return x
+        x, sure = (x[..., :-1], x[..., -1:]) if self.has_confidence else (x, None)
+        made = motion(x) if name == "motion" else bone(x, self.parents)
+        if sure is None:
+            return made
+        known = motion_confidence(sure) if name == "motion" else bone_confidence(sure, self.parents)
+        return torch.cat((made, known), dim=-1)
 
     def stream_table(self) -> dict[str, Stream]:
         """The streams by name, typed."""
@@ -223,14 +243,14 @@ def build_streams(
         config: its `streams` are named as `parse_stream` says.
         layout: of the input.
         people: M.
-        channels: C.
+        channels: C, coordinates of a joint; with `data.confidence` encoders take one more.
         generator: on the CPU.
         siamese: negatives from the batch instead of a queue.
 
     Raises:
         ConfigError: a stream is not a modality, or an encoder does not exist.
     """
-    contrast = config.contrast
+    contrast, values = config.contrast, channels + config.data.has_confidence
     streams: dict[str, Stream] = {}
     for name in config.streams:
         modalities, own_encoder = parse_stream(name)
@@ -238,7 +258,7 @@ def build_streams(
         # Layers draw their weights from torch's global state; it is borrowed and given back.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device).item()))
-            encoder = build_encoder(settings, layout, people, channels * len(modalities))
+            encoder = build_encoder(settings, layout, people, values * len(modalities))
             projector = build_projector(encoder.feature_dim, contrast.projector_width, contrast.embedding)
             branch = Branch(encoder, projector, getattr(torch, config.precision))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
