@@ -1,4 +1,4 @@
-"""`halpose data list | prepare | merge | synthesize | info`."""
+"""`halpose data list | prepare | merge | synthesize | info`; `doctor` has a module of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from halpose.cli import HelpfulGroup, common_options, debug_option, print_json
 from halpose.cli.console import bar, command, remark, show
+from halpose.cli.doctor import doctor
 
 
 def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
@@ -35,6 +36,9 @@ def data() -> None:
       halpose data merge stores/part1 stores/part2 --out stores/whole
       halpose data info stores/nw-ucla
     """
+
+
+data.add_command(doctor)
 
 
 @data.command("list")

@@ -57,7 +57,7 @@ def find_timing(sequence: Sequence, people: list[Body]) -> Iterator[Finding]:
     if len(again):
         share = len(again) / sequence.frames
         gaps = np.diff(again)
-        regular = len(gaps) > 2 and np.ptp(gaps) == 0
+        regular = len(gaps) > 2 and np.ptp(gaps) == 0 and gaps[0] > 1
         every = f", every {int(gaps[0])} frames: it was recorded at a lower rate" if regular else ""
         yield Finding(
             "timing", "repeated frames", "warning" if share > REPEAT_SHARE else "note",
