@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from halpose.ablate.cells import PARTS
+from halpose.ablate.cells import PARTS, PROTOCOLS
 from halpose.evaluate.base import Part
 
 
@@ -25,6 +25,7 @@ class Grid:
         folds: cross-validation over people in so many groups; seed s tests group s mod folds. 0: the recipe's split.
         supervised: also the same encoder trained from scratch with all labels, once a seed.
         parts: which are scored: test alone where nothing is chosen.
+        protocols: by which.
     """
 
     about: str
@@ -39,6 +40,7 @@ class Grid:
     folds: int = 0
     supervised: bool = False
     parts: tuple[Part, ...] = PARTS
+    protocols: tuple[str, ...] = PROTOCOLS
 
 
 SMALL_SETS = {"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp"}
@@ -119,6 +121,7 @@ GRIDS = {
             "data.split=x-sub",
         ),  # fmt: skip
         parts=("test",),
+        protocols=("knn",),  # a linear probe of 17 280 clips takes several times as long as the training
         variants=HALP_AND_CONTROLS,
         controls=CONTROLS,
         seeds=10,

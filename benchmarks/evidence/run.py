@@ -27,7 +27,6 @@ from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.engine.trainer import train
-from halpose.evaluate.base import Part
 from halpose.evaluate.run import evaluate_run
 from halpose.settings import load_recipe, override_text
 
@@ -88,7 +87,7 @@ def run_cells(
         }  # fmt: skip
         kinds = ("trained", "untrained") if variant == variants[0] else ("trained",)
         kinds = (*kinds, "raw") if variant == variants[0] and seed < max(1, grid.folds) else kinds
-        rows = score(run, store, kinds, chosen.device, common, grid.parts)
+        rows = score(run, store, kinds, chosen.device, common, grid)
         write_rows(results, rows)
         shown = "  ".join(
             f"{row['part'][:3]} {row['protocol']} {100 * row['top1']:.1f}"
@@ -129,10 +128,10 @@ def supervised(store: Store, base: Config, path: Path, device: str, common: dict
 
 
 def score(
-    run: Run, store: Store, kinds: tuple[str, ...], device: str, common: dict[str, Any], parts: tuple[Part, ...]
+    run: Run, store: Store, kinds: tuple[str, ...], device: str, common: dict[str, Any], grid: Grid
 ) -> list[dict[str, Any]]:
     """The rows of a cell; untrained and raw features are variants of their own."""
-    rows = score_rows(run, store, kinds, device, common, parts)
+    rows = score_rows(run, store, kinds, device, common, grid.parts, grid.protocols)
     return [row if row["features"] == "trained" else row | {"variant": row["features"]} for row in rows]
 
 

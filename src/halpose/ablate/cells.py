@@ -178,6 +178,7 @@ def score_rows(
     device: str,
     common: dict[str, Any],
     parts: Sequence[Part] = PARTS,
+    protocols: Sequence[str] = PROTOCOLS,
 ) -> list[dict[str, Any]]:
     """Validation part (where choices are made) and test part, k-NN and linear probe: a row each.
 
@@ -188,12 +189,13 @@ def score_rows(
         device: cpu, cuda or cuda:N.
         common: what every row says beside its score.
         parts: of the split; test alone where nothing is chosen.
+        protocols: that read features.
     """
     rows = []
     for part in parts:
         split = run.config.data.split
         for result in evaluate_run(
-            run, store, split=split, part=part, protocols=PROTOCOLS, kinds=tuple(kinds), device=device
+            run, store, split=split, part=part, protocols=protocols, kinds=tuple(kinds), device=device
         ):
             fields = {"part": part, "features": result.features, "protocol": result.protocol, "split": result.split}
             interval = {"top1": result.top1, "low": result.low, "high": result.high, "clips": result.clips}
