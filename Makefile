@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo extras test test-all check format bench clean
+.PHONY: help demo extras test test-all check format pictures docs package clean
 help:          ## Show these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -16,9 +16,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## The main job end to end, in under five minutes
 	$(BIN)/halpose demo
 
-extras: $(STAMP) ## What some tests want beyond: moving pictures, a browser; what cannot be had is left out
+extras: $(STAMP) ## What some tests want beyond: moving pictures, a browser, the site; what cannot be had is left out
 	-$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[video]'
 	-$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[browser]'
+	-$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 
 test: $(STAMP) ## The default tests: CPU, offline (set HALPOSE_DATA to include those on real recordings)
 	$(BIN)/python -m pytest
