@@ -48,6 +48,7 @@ def test_from_skeleton_files_to_scores(tmp_path: Path) -> None:
             for features, protocol in [
                 *((features, protocol) for features in ("trained", "untrained") for protocol in ("knn", "linear")),
                 ("raw", "knn"),
+                ("raw-seen", "knn"),
             ]
         }
         assert all(r["clips"] == info["splits"][split]["test"] for r in scored.json["results"])

@@ -21,6 +21,7 @@ from halpose.settings import load_recipe, recipe_names
 
 PAIRS = [
     ("trained", "knn"), ("trained", "linear"), ("untrained", "knn"), ("untrained", "linear"), ("raw", "knn"),
+    ("raw-seen", "knn"),
 ]  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def test_a_finished_run_that_is_resumed_tells_its_outcome_again(run: Path, toy_s
     [
         ((), PAIRS),
         (("--protocol", "knn,linear,raw,untrained"), PAIRS),
-        (("--protocol", "knn,raw"), [("trained", "knn"), ("raw", "knn")]),
+        (("--protocol", "knn,raw"), [("trained", "knn"), ("raw", "knn"), ("raw-seen", "knn")]),
         (("--protocol", "linear"), [("trained", "linear")]),
     ],
 )

@@ -70,6 +70,7 @@ def test_it_says_that_the_data_is_synthetic_and_what_to_run_next(shown: Outcome)
     assert shown.json["notes"][0].startswith("Synthetic data: 96")
     assert [(r["features"], r["protocol"]) for r in shown.json["results"]] == [
         ("trained", "knn"), ("trained", "linear"), ("untrained", "knn"), ("untrained", "linear"), ("raw", "knn"),
+        ("raw-seen", "knn"),
     ]  # fmt: skip
 
 

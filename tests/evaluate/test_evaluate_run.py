@@ -111,8 +111,15 @@ def test_runs_in_folders_of_one_name_stay_apart(runs: Runs, store: Store, tmp_pa
 
 def test_raw_is_scored_where_raw_says_something(runs: Runs, store: Store) -> None:
     for asked, given in ((["linear"], ["knn"]), (["retrieval"], ["retrieval"]), (["knn", "linear"], ["knn"])):
-        results = evaluate_run(runs("joint", name="-".join(asked)), store, protocols=asked, kinds=["raw"])
-        assert [result.protocol for result in results] == given
+        run = runs("joint", name="-".join(asked))
+        results = evaluate_run(run, store, protocols=asked, kinds=["raw"])
+        assert [(result.features, result.protocol) for result in results] == [
+            (kind, name) for kind in ("raw", "raw-seen") for name in given
+        ]
+        # Both are of one normalisation, and without anything to ignore there is no second.
+        assert len({str(result.settings["normalisation"]) for result in results}) == 1
+        (alone,) = evaluate_run(run, replace(store, confidence=None), protocols=asked, kinds=["raw"])
+        assert alone.headline == results[0].headline
         assert results[0].selected_on == "validation" and "normalisation" in results[0].settings
 
 

@@ -41,7 +41,8 @@ def test_what_was_scored_is_kept_and_the_rest_is_scored(run: Run, store: Store, 
     write_scores(run.path, knn)
     rows = run_scores(run, store, "x-sub")
     assert [(row["protocol"], row["features"]) for row in rows] == [
-        ("knn", "trained"), ("knn", "untrained"), ("knn", "raw"), ("linear", "trained"), ("linear", "untrained"),
+        ("knn", "trained"), ("knn", "untrained"), ("knn", "raw"), ("knn", "raw-seen"), ("linear", "trained"),
+        ("linear", "untrained"),
     ]  # fmt: skip
     assert rows[0]["top1"] == 0.0 and all(len(row["hits"]) == 30 for row in rows)
     assert [file.name for file in run.path.glob("evaluation-*")] == ["evaluation-toy-x-sub-test.json"]
@@ -58,7 +59,7 @@ def test_scores_of_another_step_split_or_stream_do_not_stand_for_the_usual_ones(
     rows = run_scores(run, store, "x-sub")
     assert rows[0]["top1"] > 0.0 and rows[0]["streams"] == ""
     (stream,) = [row for row in rows if row["streams"]]
-    assert stream["streams"] == "joint:gru, bone" and len(rows) == 6
+    assert stream["streams"] == "joint:gru, bone" and len(rows) == 7
     assert [row["split"] for row in shown_rows(rows)][-1] == "x-sub, joint:gru, bone"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +13,9 @@ from halpose.data.store import Store
 from halpose.errors import ConfigError, DataError
 
 CHECK_ROWS = 4096
+
+Metric: TypeAlias = Literal["cosine", "euclidean", "partial cosine", "partial euclidean"]
+"""How two clips are compared."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ class FeatureSet:
         train: the official training part without validation.
         validation: where settings are chosen.
         test: where the score is read, once.
-        metric: how 1-NN compares two clips; only raw coordinates in metres are compared by Euclidean distance.
+        metric: how 1-NN compares two clips; only raw coordinates in metres are compared by Euclidean distance. Of a
+            partial one features may be NaN: missing, and left out of whatever they are compared with.
         columns: of the features of several streams that stand side by side, which belong to which.
     """
 
     train: Samples
     validation: Samples
     test: Samples
-    metric: Literal["cosine", "euclidean"] = "cosine"
+    metric: Metric = "cosine"
     columns: Mapping[str, slice] = field(default_factory=dict)
 
     @property
@@ -115,7 +119,7 @@ class FeatureSet:
             if len(parts[name]) < len(samples):
                 left_out = len(samples) - len(parts[name])
                 notes.append(f"{left_out} of {len(samples)} clips of {name} have no label and are left out")
-            _check(parts[name], name, classes, parts["train"].features.shape[1])
+            _check(parts[name], name, classes, parts["train"].features.shape[1], self.metric)
         labels = np.unique(parts["train"].labels)
         if len(labels) < 2:
             found = f"only clips of {classes[labels[0]]!r}" if len(labels) else "no labelled clip"
@@ -123,13 +127,14 @@ class FeatureSet:
         return FeatureSet(parts["train"], parts["validation"], parts["test"], self.metric, self.columns), tuple(notes)
 
 
-def _check(samples: Samples, part: str, classes: Sequence[str], dimension: int) -> None:
+def _check(samples: Samples, part: str, classes: Sequence[str], dimension: int, metric: Metric) -> None:
     if samples.features.shape[1] != dimension:
         raise DataError(f"features of {part} have {samples.features.shape[1]} dimensions, those of train {dimension}")
     if len(samples) and samples.labels.max() >= len(classes):
         raise DataError(f"{part} has label {samples.labels.max()}, but there are {len(classes)} classes (from 0)")
     for start in range(0, len(samples), CHECK_ROWS):
-        bad = ~np.isfinite(samples.features[start : start + CHECK_ROWS]).all(axis=1)
+        block = samples.features[start : start + CHECK_ROWS]
+        bad = (np.isinf(block) if metric.startswith("partial") else ~np.isfinite(block)).any(axis=1)
         if bad.any():
             first = start + int(bad.argmax())
             name = samples.names[first] if samples.names else f"number {first}"
@@ -164,7 +169,7 @@ def split_features(
     store: Store,
     split: str,
     extract: Callable[[Int[np.ndarray, " n"]], Float[np.ndarray, "n d"]],
-    metric: Literal["cosine", "euclidean"] = "cosine",
+    metric: Metric = "cosine",
 ) -> FeatureSet:
     """Features of each part of a split of a store.
 

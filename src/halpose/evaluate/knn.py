@@ -6,8 +6,7 @@ Plain matrix products of blocks of queries and blocks of the gallery, so that me
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from jaxtyping import Float, Int
 
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Outcome, Part, Settings
-from halpose.evaluate.featureset import FeatureSet
+from halpose.evaluate.featureset import FeatureSet, Metric
+from halpose.evaluate.partial import minus_partial_distance, partial_cosine
 
 BLOCK_BYTES = 64 << 20
 """Size of each temporary array: a block of queries, a block of the gallery, their similarities."""
@@ -26,7 +26,7 @@ def neighbours(
     gallery: Float[np.ndarray, "g d"] | Float[torch.Tensor, "g d"],
     k: int = 1,
     *,
-    metric: Literal["cosine", "euclidean"] = "cosine",
+    metric: Metric = "cosine",
     device: torch.device | str = "cpu",
     block_bytes: int = BLOCK_BYTES,
 ) -> tuple[Int[torch.Tensor, "q k"], Float[torch.Tensor, "q k"]]:
@@ -39,7 +39,8 @@ def neighbours(
         queries: (q, D).
         gallery: (g, D).
         k: neighbours of each query, at most g.
-        metric: `cosine`, or `euclidean` (similarity is minus the distance).
+        metric: `cosine`, or `euclidean` (similarity is minus the distance); with `partial` before it, over the values
+            that both clips have, and a missing one is NaN.
         device: where the products are computed.
         block_bytes: size of each temporary array.
 
@@ -66,7 +67,7 @@ def neighbours(
             value, index = _largest(similar, min(k, len(other)))
             best, where = _merge(best, where, value, index + offset, k)
         indices[start : start + rows] = where
-        similarities[start : start + rows] = best if metric == "cosine" else -(-best).clamp_min(0).sqrt()
+        similarities[start : start + rows] = best if metric.endswith("cosine") else -(-best).clamp_min(0).sqrt()
     return indices, similarities
 
 
@@ -74,7 +75,7 @@ def similarities(
     queries: Float[np.ndarray, "q d"],
     gallery: Float[np.ndarray, "g d"],
     *,
-    metric: Literal["cosine", "euclidean"] = "cosine",
+    metric: Metric = "cosine",
     device: torch.device | str = "cpu",
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[tuple[int, Float[torch.Tensor, "b g"]]]:
@@ -85,7 +86,7 @@ def similarities(
     Args:
         queries: (Q, D).
         gallery: (G, D).
-        metric: `cosine` or `euclidean`.
+        metric: as of `neighbours`.
         device: where the products are computed.
         block_bytes: size of a block.
 
@@ -108,7 +109,7 @@ def _rows(dimension: int, block_bytes: int) -> int:
 def _similarity(
     query: Float[torch.Tensor, "q d"], other: Float[torch.Tensor, "g d"], metric: str
 ) -> Float[torch.Tensor, "q g"]:
-    return query @ other.T if metric == "cosine" else _minus_squared_distance(query, other)
+    return _SIMILARITIES[metric](query, other)
 
 
 def _empty(queries: int, k: int, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,7 +158,8 @@ def _block(
     if isinstance(piece, np.ndarray):  # copied, because a memory map is read-only and torch warns of that
         piece = torch.from_numpy(np.array(piece, dtype=np.float32))
     block = piece.to(device=device, dtype=torch.float32)
-    if not bool(block.isfinite().all()):
+    # Of a partial metric a missing value is NaN, which no sum may be.
+    if not bool((~block.isinf() if metric.startswith("partial") else block.isfinite()).all()):
         raise DataError(f"features of clips {start} to {start + len(block) - 1}: a value is not finite")
     if metric != "cosine":
         return block
@@ -173,6 +175,14 @@ def _minus_squared_distance(
     centre = other.mean(dim=0)
     query, other = query - centre, other - centre
     return 2 * query @ other.T - query.square().sum(1, keepdim=True) - other.square().sum(1)
+
+
+_SIMILARITIES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "cosine": lambda query, other: query @ other.T,
+    "euclidean": _minus_squared_distance,
+    "partial cosine": partial_cosine,
+    "partial euclidean": minus_partial_distance,
+}
 
 
 def vote(

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
+from halpose.data.confidence import of_positions
 from halpose.data.store import Store
 from halpose.errors import DataError
-from halpose.evaluate.featureset import FeatureSet, split_features
+from halpose.evaluate.featureset import FeatureSet, Metric, split_features
 
 BLOCK_BYTES = 64 << 20
 
@@ -34,11 +35,15 @@ class RawForm:
         align: turn the clip about the vertical so that its mean right-to-left vector is +x.
         values: `metres` as they are, compared by Euclidean distance; `scaled` by the clip's root mean square, compared
             by the cosine; `moving` is `scaled` and the deviations from the mean over time, each of unit length.
+        missing: joints that were not seen, or not in the frame that is nearer, are what they were filled with, or
+            `zero` where they were not; or NaN, and whoever compares clips has to `ignore` them. Where there is nobody,
+            nobody is missing: that is 0 in both.
     """
 
     centre: Literal["first", "frame"]
     align: bool
     values: Literal["metres", "scaled", "moving"]
+    missing: Literal["zero", "ignore"] = "zero"
 
 
 RAW_FORMS: dict[str, RawForm] = {
@@ -69,7 +74,7 @@ def raw_features(
         frames: length after linear resizing (half-pixel centres).
 
     Returns:
-        (n, D) with D = frames · M · V · C, twice that for `moving`. Missing people and joints are 0.
+        (n, D) with D = frames · M · V · C, twice that for `moving`. Missing people and joints are 0, or NaN.
 
     Raises:
         DataError: a coordinate is infinite, or too large for float32.
@@ -84,13 +89,34 @@ def raw_features(
         if not finite.all():
             name = store.clips.name[block[~finite][0]]
             raise DataError(f"{store.path}: clip {name} has a coordinate that is not finite; prepare the store again")
+        known = np.ones((), bool)
+        if form.missing == "ignore":
+            known = _known(store, block, frames)[..., None]
+            x = np.where(known, x, 0)
         flat = x.reshape(len(block), size)
         if form.values == "moving":
-            moving = (x - x.mean(axis=1, keepdims=True)).reshape(len(block), size)
+            mean = x.mean(axis=1, keepdims=True)
+            if form.missing == "ignore":
+                mean *= frames / known.sum(axis=1, keepdims=True).clip(1)
+            moving = np.where(known, x - mean, 0).reshape(len(block), size)
             size_of_posture = np.linalg.norm(flat, axis=1, keepdims=True)
             flat = np.concatenate([_unit(flat), _unit(moving, STILL * size_of_posture)], axis=1)
+        if form.missing == "ignore":
+            unknown = np.broadcast_to(~known, x.shape).reshape(len(block), size)
+            flat = np.where(np.tile(unknown, (1, flat.shape[1] // size)), np.nan, flat)
         features[start : start + rows] = flat
     return features
+
+
+def _known(store: Store, clips: Int[np.ndarray, " n"], frames: int) -> Bool[np.ndarray, "n t m v"]:
+    """Which joints were seen, of people who are there; of others all are known: there are none."""
+    before, after, share = _taps(store, clips, frames)
+    seen = [_confidence(store, at) > 0 for at in (before, after)]
+    share = share[..., None, None]
+    known = (1 - share) * seen[0] + share * seen[1] >= 0.5
+    is_there = np.isfinite(_resized(store, clips, frames)[..., 0])
+    found: np.ndarray = (known & is_there) | ~is_there.any(axis=-1, keepdims=True)
+    return found
 
 
 def _normalised(
@@ -112,17 +138,29 @@ def _normalised(
     return x
 
 
+def _confidence(store: Store, rows: Int[np.ndarray, "n t"]) -> UInt8[np.ndarray, "n t m v"]:
+    return of_positions(store.frames[rows]) if store.confidence is None else np.asarray(store.confidence[rows])
+
+
 def _resized(store: Store, clips: Int[np.ndarray, " n"], frames: int) -> Float[np.ndarray, "n t m v c"]:
     """Linear interpolation between the two stored frames around each of the wanted ones; reads only those."""
+    before, after, share = _taps(store, clips, frames)
+    share = share[:, :, None, None, None]
+    resized: np.ndarray = (1 - share) * store.frames[before] + share * store.frames[after]
+    return resized
+
+
+def _taps(
+    store: Store, clips: Int[np.ndarray, " n"], frames: int
+) -> tuple[Int[np.ndarray, "n t"], Int[np.ndarray, "n t"], Float[np.ndarray, "n t"]]:
+    """Which two frames of the store each of the wanted ones lies between, and the share of the second."""
     length = store.clips.lengths[clips, None]
     wanted = (np.arange(frames) + 0.5) * length / frames - 0.5
     wanted = wanted.clip(0, length - 1)
     before = np.floor(wanted).astype(np.int64)
     after = np.minimum(before + 1, length - 1)
-    share = (wanted - before).astype(np.float32)[:, :, None, None, None]
     first = store.clips.offsets[clips, None]
-    resized: np.ndarray = (1 - share) * store.frames[first + before] + share * store.frames[first + after]
-    return resized
+    return first + before, first + after, (wanted - before).astype(np.float32)
 
 
 def _unit(rows: Float[np.ndarray, "n d"], least: Float[np.ndarray, "n 1"] | float = 0.0) -> Float[np.ndarray, "n d"]:
@@ -139,6 +177,9 @@ def raw_sets(
 
     def features_of(form: RawForm) -> FeatureSet:
         extract = partial(raw_features, store, form, frames=frames)
-        return split_features(store, split, extract, "euclidean" if form.values == "metres" else "cosine")
+        metric: Metric = "euclidean" if form.values == "metres" else "cosine"
+        if form.missing == "ignore":
+            metric = "partial euclidean" if form.values == "metres" else "partial cosine"
+        return split_features(store, split, extract, metric)
 
     return {name: partial(features_of, form) for name, form in forms.items()}

@@ -5,14 +5,14 @@ Queries are the clips that are scored, the gallery is what may be learned from. 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
 from halpose.evaluate.base import Outcome, Part, Settings
-from halpose.evaluate.featureset import FeatureSet
+from halpose.evaluate.featureset import FeatureSet, Metric
 from halpose.evaluate.intervals import bootstrap_mean
 from halpose.evaluate.knn import BLOCK_BYTES, similarities
 from halpose.evaluate.result import Measure
@@ -50,7 +50,7 @@ def rank(
     gallery: Float[np.ndarray, "g d"],
     gallery_labels: Int[np.ndarray, " g"],
     *,
-    metric: Literal["cosine", "euclidean"] = "cosine",
+    metric: Metric = "cosine",
     device: torch.device | str = "cpu",
     block_bytes: int = BLOCK_BYTES,
 ) -> Ranking:

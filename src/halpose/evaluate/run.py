@@ -17,12 +17,14 @@ from halpose.evaluate.features import chosen_streams, run_features
 from halpose.evaluate.featureset import FeatureSet, side_by_side
 from halpose.evaluate.learner import Learner
 from halpose.evaluate.protocol import Candidates, evaluate, tune_and_score
-from halpose.evaluate.raw import raw_sets
+from halpose.evaluate.raw import RAW_FORMS, raw_sets
 from halpose.evaluate.result import Result
 from halpose.evaluate.transfer import adapt
 from halpose.methods.base import Method
 
 FEATURES = ("trained", "untrained", "raw")
+SEEN = "raw-seen"
+"""Beside `raw` where the store knows which joints were seen: over those that both clips show."""
 PROTOCOLS = ("knn", "linear")
 # The bar that raw coordinates set is their nearest neighbour; a probe on them answers no question.
 RAW_PROTOCOLS = ("knn", "retrieval")
@@ -92,7 +94,10 @@ def evaluate_run(
     for kind in kinds:
         if kind == "raw":
             names = [name for name in protocols if name in RAW_PROTOCOLS] or ["knn"]
-            results += _read(kind, raw_sets(store, split), names, store, split, part, settings, progress)
+            found = _read(kind, raw_sets(store, split), names, store, split, part, settings, progress)
+            results += found
+            if store.confidence is not None:
+                results += _read_seen(found, store, split, part, settings, progress)
             continue
         reading = [name for name in protocols if name not in TUNINGS]
         if reading:
@@ -124,6 +129,23 @@ def _read(
         results += evaluate(
             {kind: source}, [protocol], classes=store.classes, split=split, part=part, settings=settings
         )
+    return results
+
+
+def _read_seen(
+    raw: Sequence[Result], store: Store, split: str, part: Part, settings: Settings, progress: Progress
+) -> list[Result]:
+    """Raw coordinates once more, clips compared over the joints that were seen in both.
+
+    The normalisation is the one that was chosen for all joints: the two differ in nothing else.
+    """
+    results = []
+    for result in raw:
+        chosen = result.settings["normalisation"]
+        sets = raw_sets(store, split, {chosen: replace(RAW_FORMS[chosen], missing="ignore")})[chosen]()
+        for found in _read(SEEN, sets, [result.protocol], store, split, part, settings, progress):
+            about = {"normalisation": chosen, **found.settings}
+            results.append(replace(found, settings=about, selected_on=result.selected_on, notes=result.notes))
     return results
 
 

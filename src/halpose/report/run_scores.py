@@ -15,7 +15,7 @@ from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, Settings, silent
 from halpose.evaluate.result import Result
-from halpose.evaluate.run import FEATURES, PROTOCOLS, RAW_PROTOCOLS, evaluate_run
+from halpose.evaluate.run import FEATURES, PROTOCOLS, RAW_PROTOCOLS, SEEN, evaluate_run
 
 Row = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def run_scores(
         )  # fmt: skip
         found += [result.to_dict() | {"data_set": store.name, "streams": ""} for result in results]
     rows = found + [row for row in rows if _is_plain(row, split)] + [row for row in rows if not _is_plain(row, split)]
-    order = [(protocol, kind) for protocol in PROTOCOLS for kind in FEATURES]
+    order = [(protocol, kind) for protocol in PROTOCOLS for kind in (*FEATURES, SEEN)]
     usual = [row for row in rows if _is_plain(row, split) and (row["protocol"], row["features"]) in order]
     usual.sort(key=lambda row: order.index((row["protocol"], row["features"])))
     others = [row for row in rows if row not in usual and row["split"] == split and row["part"] == "test"]

@@ -27,7 +27,7 @@ from halpose.settings import flatten
 Key = tuple[str, str, str, str, str, str]
 """What makes two scores comparable: data set, split, streams, protocol, variant, features."""
 
-_ORDER = {"trained": 0, "untrained": 1, "raw": 2}
+_ORDER = {"trained": 0, "untrained": 1, "raw": 2, "raw-seen": 3}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,12 @@ PROTOCOLS = {
     "ensemble": "Streams' probes added",
     "ensemble-knn": "Streams' neighbours added",
 }
-FEATURES = {"trained": "Trained encoder", "untrained": "Untrained encoder", "raw": "Raw coordinates"}
+FEATURES = {
+    "trained": "Trained encoder",
+    "untrained": "Untrained encoder",
+    "raw": "Raw coordinates",
+    "raw-seen": "Raw coordinates, joints that were seen",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Score:
 
     Attributes:
         protocol: `knn`, `linear`, ...; with its variant, if it has several (`semi 5 %`).
-        features: `trained`, `untrained` or `raw`.
+        features: `trained`, `untrained`, `raw` or `raw-seen`.
         split: name of the split, and the part of it where that is not the test part.
         is_test: whether the test part was scored; a validation score only served to choose something.
         top1: accuracy in 0..1.
