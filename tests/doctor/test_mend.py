@@ -90,6 +90,20 @@ def test_sides_and_people_are_changed_back(alone: Clips, pairs: Clips) -> None:
     assert done == {"people_changed_back": 2} and np.array_equal(out.positions, two.positions, equal_nan=True)
 
 
+def test_confidence_changes_back_with_its_joints_and_people(alone: Clips, pairs: Clips) -> None:
+    """As if it were one more fault of the recording; where there is none, none is made."""
+    for clip, start, end, damage in (
+        (alone[4], 20, 40, lambda told: exchange_sides(told, ARM, 20, 40)),
+        (pairs[2], 25, 50, lambda told: exchange_people(told, 25, 50)),
+    ):
+        sure = np.random.default_rng(0).random(clip.positions.shape[:3], np.float32)
+        as_if = damage(with_positions(clip, np.repeat(sure[..., None], 3, axis=-1)))
+        broken = replace(damage(clip), confidence=as_if.positions[..., 0])
+        assert not np.array_equal(as_if.positions[:, start:end, :, 0], sure[:, start:end])
+        np.testing.assert_array_equal(mend(broken, NOTHING)[0].confidence, sure)
+        assert mend(replace(broken, confidence=None), NOTHING)[0].confidence is None
+
+
 def test_a_swap_is_not_taken_for_spikes(alone: Clips) -> None:
     out, done = mend(exchange_sides(alone[4], ARM, 20, 23), NOTHING)
     assert set(done) == {"sides_changed_back"} and np.array_equal(out.positions, alone[4].positions)

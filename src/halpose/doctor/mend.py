@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halpose.data.people import undo_swaps
+from halpose.data.people import unswapped
 from halpose.data.upright import Upright
 from halpose.doctor.body import Body, bodies
 from halpose.doctor.frozen import frozen
@@ -59,22 +59,26 @@ def mend(sequence: Sequence, treatment: Treatment) -> tuple[Sequence, dict[str, 
     done["clips_made_metres"] += int(upright.scale != 1 and sequence.positions.shape[-1] == 3)
     done["clips_turned"] += int(treatment.up not in ("", "y"))
     positions = np.array(turned.positions, dtype=np.float32)
+    sure = np.ones(positions.shape[:3]) if turned.confidence is None else np.array(turned.confidence)
     if len(positions) > 1:
         told: Counter[str] = Counter()
         whole = np.where(np.isfinite(positions).all(axis=-1, keepdims=True), positions, np.nan)
-        positions = undo_swaps(whole, told)
+        owner, frames = unswapped(whole, told), np.arange(whole.shape[1])
+        positions, sure = whole[owner, frames], sure[owner, frames]
         done["people_changed_back"] += told["people_swapped"]
     for body in bodies(replace(turned, positions=positions)):
-        _mend_body(body, positions[body.person], done)
-    return replace(turned, positions=positions), {what: count for what, count in done.items() if count}
+        _mend_body(body, positions[body.person], sure[body.person], done)
+    mended = replace(turned, positions=positions, confidence=None if turned.confidence is None else sure)
+    return mended, {what: count for what, count in done.items() if count}
 
 
-def _mend_body(body: Body, row: np.ndarray, done: Counter[str]) -> None:
-    """Mend one person in place."""
+def _mend_body(body: Body, row: np.ndarray, sure: np.ndarray, done: Counter[str]) -> None:
+    """Mend one person, and how sure the source is of each joint, in place."""
     mirror = np.array(body.layout.mirror)
     wrong = swapped(body)
     if wrong.any():
         row[:] = np.where(wrong[..., None], row[:, mirror], row)
+        sure[:] = np.where(wrong, sure[:, mirror], sure)
         done["sides_changed_back"] += int(wrong.sum())
         body = Body(row, body.layout, body.rate, body.person)
     stuck = frozen(body)

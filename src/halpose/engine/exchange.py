@@ -154,6 +154,7 @@ def export_published(run: Run, out: Path) -> Exchange:
             ("encoder.name", config.encoder.name, "gru"),
             ("encoder.pooling", config.encoder.pooling, "last"),
             ("encoder.input_norm", config.encoder.input_norm, True),
+            ("data.confidence", config.data.confidence, "none"),
         )
         if found != expected
     ]
