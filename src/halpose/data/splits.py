@@ -41,6 +41,7 @@ class SplitRule:
         videos: a text file of the source instead of `train` and `test`: its second line lists the training
             videos, its fourth the test videos, separated by commas; validation then takes every fifth value
             of `validation_by` among the training videos.
+        left_out: regular expression of the videos that are in no part, such as copies of others.
         why: what the validation part holds and why.
     """
 
@@ -50,6 +51,7 @@ class SplitRule:
     validation: frozenset[str] = frozenset()
     validation_by: str = "subject"
     videos: str = ""
+    left_out: str = ""
     why: str = ""
 
     def part(self, keys: Keys) -> int:
@@ -59,6 +61,8 @@ class SplitRule:
             keys: what is known of the clip; an unknown key is missing or "".
         """
         value = keys.get(self.by, "")
+        if self.left_out and re.fullmatch(self.left_out, keys.get("video", "")):
+            return NOT_IN_SPLIT
         if value in self.train:
             held_out = keys.get(self.validation_by, "") in self.validation
             return PART_CODES["validation" if held_out else "train"]
