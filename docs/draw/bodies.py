@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from sheet import Sheet
 
 from halpose.config import Config, ViewConfig
 from halpose.data.store import Store
@@ -16,6 +15,7 @@ from halpose.data.views import evaluation_view, random_view
 from halpose.data.window import Window, resolve_data
 from halpose.settings import load_recipe
 from halpose.skeleton import Layout, layout_names, load_layout
+from sheet import Sheet
 
 _SHOWN = 8  # frames of a strip
 _CLIP = 3  # a clip of the generator whose action can be recognised in a strip

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sheet import HUES, Sheet
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -14,6 +13,7 @@ from halpose.config import HalpConfig
 from halpose.parts.geodesic import Limits, hallucinate, keeps_rank, limits
 from halpose.parts.positives import step_size
 from halpose.parts.prototypes import cluster_sphere
+from sheet import HUES, Sheet
 
 _GROUPS = 10
 _FRONT = torch.tensor([0.15, 0.1, 1.0], dtype=torch.float64)  # where the reader stands
