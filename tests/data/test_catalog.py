@@ -49,7 +49,9 @@ class TestEverySpec:
 
     def test_published_counts_add_up(self, spec):
         if spec.clips is not None:
-            assert all(train + test == spec.clips for train, test in spec.counts.values())
+            for name, (train, test) in spec.counts.items():
+                # A split leaves clips out only where its rule names them.
+                assert train + test == spec.clips or (train + test < spec.clips and spec.splits[name].left_out)
 
     def test_rules_divide(self, spec):
         for rule in spec.splits.values():
