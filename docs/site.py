@@ -1,7 +1,9 @@
-"""Hooks of the built site (mkdocs.yml): pages that live outside docs, and links to them.
+"""Hooks of the built site (mkdocs.yml): pages that live outside docs, links to them, and lists as GitHub reads them.
 
 Links in the repository are those that GitHub follows: from docs to `../CONTRIBUTING.md`, from there to
 `docs/data.md`. In the site the folder docs is the root, and what lies beside it keeps its path from the repository.
+What belongs to an item of a list is indented by the width of its mark, as GitHub has it; Python-Markdown wants four
+spaces.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from mkdocs.structure.files import File
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
+_MARK = re.compile(r"(?:-|\d+\.) ")
 _LINK = re.compile(r"(\]\()(?!https?:|#)([^)#\s]+)")
 
 
@@ -32,7 +35,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Rewrite links between docs and what lies beside it."""
+    """Rewrite links between docs and what lies beside it, and indent what belongs to a list."""
     name = page.file.src_uri
     source = _ROOT / name if page.file.generated_by else Path(config.docs_dir) / name
 
@@ -44,4 +47,23 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         place = Path(os.path.relpath(target.relative_to(base), Path(name).parent))
         return f"{match[1]}{place.as_posix()}"
 
-    return _LINK.sub(moved, markdown)
+    return _indent(_LINK.sub(moved, markdown))
+
+
+def _indent(markdown: str) -> str:
+    """Lines of list items, but the first, begin with four spaces; an item of several paragraphs ends with a blank."""
+    lines: list[str] = []
+    is_fenced, width, marked = False, 0, 0
+    for line in markdown.split("\n"):
+        is_fenced ^= line.startswith("```")
+        mark = _MARK.match(line)
+        if mark and not is_fenced:
+            if width and "" in lines[marked:]:
+                lines.append("")
+            width, marked = len(mark[0]), len(lines)
+        elif line and not line.startswith(" "):
+            width = 0
+        elif width and line.startswith(" " * width):
+            line = " " * (4 - width) + line
+        lines.append(line)
+    return "\n".join(lines)

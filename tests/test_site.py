@@ -57,6 +57,8 @@ def test_the_site_has_every_page_and_fetches_nothing_from_elsewhere(site: Path) 
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} | {"CONTRIBUTING", "CHANGELOG"} <= built
     assert not list(site.rglob("*.py")), "the site holds no code of ours"
     for path in site.rglob("*.html"):
+        text = re.sub("<pre.*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.S)
+        assert not re.search(r"^\s*(- |\d\. |\| |```)", text, re.M), f"{path.name}: a list or a table that is none"
         fetched = Fetched()
         fetched.feed(path.read_text(encoding="utf-8"))
         assert fetched.found
