@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bodies
+import hardness
 import sphere
 from sheet import Sheet
 
 PICTURES: dict[str, Callable[[], Sheet]] = {
     "keys": sphere.keys,
     "walk": sphere.walk,
-    "hardness": sphere.hardness,
+    "hardness": hardness.hardness,
     "rank-filter": sphere.rank,
     "views": bodies.views,
     "layouts": bodies.layouts,

@@ -114,15 +114,15 @@ def walk() -> Sheet:
     globe = _ball(sheet, Globe(210, 200, 180), made)
     chosen = torch.tensor([[made.target]])
     limit = float(made.found.pair[0, made.target])
-    way = _points(made, chosen, torch.linspace(0, 1, 41, dtype=torch.float64)[None])
+    way = walk_points(made, chosen, torch.linspace(0, 1, 41, dtype=torch.float64)[None])
     inside = way[: int(limit * 40) + 1]
     sheet.line(globe(way), "muted", 1.6, stroke_dasharray="2 5")
     sheet.line(
-        globe(torch.cat([inside, _points(made, chosen, torch.tensor([[limit]], dtype=torch.float64))])), "warm", 4
+        globe(torch.cat([inside, walk_points(made, chosen, torch.tensor([[limit]], dtype=torch.float64))])), "warm", 4
     )
     _prototypes(sheet, globe, made)
     for share, name in ((0.5, "½ t*"), (1.0, "t*")):
-        (place,) = globe(_points(made, chosen, torch.tensor([[share * limit]], dtype=torch.float64)))
+        (place,) = globe(walk_points(made, chosen, torch.tensor([[share * limit]], dtype=torch.float64)))
         sheet.dots([place], 4.5, "warm")
         sheet.text(place[0] + 9, place[1] + 15, name, "name", "warm")
     _anchor(sheet, globe, made)
@@ -163,7 +163,7 @@ def rank() -> Sheet:
     for at in others:
         stop = made.found.pair[:, [at]]
         ends = torch.linspace(0, 1, 21, dtype=torch.float64)[None] * stop
-        sheet.line(globe(_points(made, torch.tensor([[at]]), ends)), "line", 1.5)
+        sheet.line(globe(walk_points(made, torch.tensor([[at]]), ends)), "line", 1.5)
     sheet.dots(globe(points[0][kept]), 2.6, "accent")
     sheet.dots(globe(points[0][~kept]), 2.6, "warm")
     _prototypes(sheet, globe, made)
@@ -188,55 +188,7 @@ def rank() -> Sheet:
     return sheet
 
 
-def hardness() -> Sheet:
-    """How alike a point of the walk still is to P*, and from where λ lets it be drawn."""
-    made = scene()
-    sheet = Sheet(
-        720, 330, "Similarity to P* falls along the walk and meets that to P_sel at t*; lambda bounds the draws."
-    )
-    limit = float(made.found.pair[0, made.target])
-    left, right, top, bottom = 60.0, 340.0, 50.0, 270.0
-    t = torch.linspace(0, 1.4 * limit, 61, dtype=torch.float64)
-    way = _points(made, torch.tensor([[made.target]]), t[None])
-    similar = (way @ made.prototypes.T).numpy()
-    low, high = 0.7, 1.0
-    x = left + (right - left) * t.numpy() / float(t[-1])
-
-    def y(values: np.ndarray) -> np.ndarray:
-        return np.asarray(bottom - (bottom - top) * (values - low) / (high - low))
-
-    border = left + (right - left) / 1.4
-    sheet.text(left, 28, "Similarity along the walk", "name")
-    for value in (0.7, 0.8, 0.9, 1.0):
-        level = float(y(np.array(value)))
-        sheet.line(np.array([[left, level], [right, level]]), "faint")
-        sheet.text(left - 8, level + 4, f"{value:.1f}", "small end")
-    sheet.line(np.array([[border, top], [border, bottom]]), "warm", 1.2, stroke_dasharray="3 4")
-    for at, colour, name in ((made.nearest, "accent", "to P*"), (made.target, "warm", "to P_sel")):
-        sheet.line(np.stack([x, y(similar[:, at])], axis=1), colour, 2.4)
-        sheet.text(x[4], float(y(similar[4, at])) + (20 if at == made.nearest else 22), name, "small", colour)
-    sheet.text(left, bottom + 20, "z", "name middle")
-    sheet.text(border, bottom + 20, "t*", "name middle", "warm")
-    sheet.text(left, bottom + 42, "harder to the right, up to the border of the cell", "small")
-    uniform = torch.rand(1, 60, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    start, end = 440.0, 690.0
-    for column, interval in enumerate(("paper", "published")):
-        base = 28.0 + 136 * column
-        words = "paper: 0 to λt*" if interval == "paper" else "published code: (1 − λ)t* to t*"
-        sheet.text(385, base, words, "name")
-        for row, strength in enumerate((0.2, 0.5, 0.8, 1.0)):
-            config = HalpConfig(hardness=strength, interval=interval)
-            drawn = step_size(uniform, torch.ones_like(uniform), config)[0].numpy()
-            height = base + 22 + 22 * row
-            sheet.text(start - 12, height + 4, f"λ = {strength:.1f}", "small end")
-            sheet.line(np.array([[start, height], [end, height]]), "line")
-            sheet.dots(((start + (end - start) * share, height) for share in drawn), 2.2, "warm", 0.55)
-    sheet.text(start, 304, "z", "name middle")
-    sheet.text(end, 304, "t*", "name middle", "warm")
-    return sheet
-
-
-def _points(made: Scene, chosen: Tensor, t: Tensor) -> Tensor:
+def walk_points(made: Scene, chosen: Tensor, t: Tensor) -> Tensor:
     """Points of one walk, (n, 3)."""
     return hallucinate(made.anchor, made.prototypes, chosen.expand(1, t.shape[1]), t)[0]
 
