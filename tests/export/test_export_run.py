@@ -186,16 +186,19 @@ def test_missing_packages_say_how_to_get_them(
             call()
 
 
+KINDS = [
+    (1, 3, "kinect25", "mean"),
+    (2, 3, "kinect20", "final"),
+    (1, 2, "coco17", "segments"),
+    (2, 2, "openpose18", "last"),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize(
-    ("people", "channels", "layout"), [(1, 3, "kinect25"), (2, 3, "kinect20"), (1, 2, "coco17"), (2, 2, "openpose18")]
-)
-@pytest.mark.parametrize("pooling", ["segments", "final"])
-def test_each_encoder_by_itself(
-    name: str, people: int, channels: int, layout: str, pooling: str, tmp_path: Path
-) -> None:
-    run = untrained_run((f"joint:{name}",), people, channels, load_layout(layout), pooling=pooling)
+@pytest.mark.parametrize(("people", "channels", "layout", "pooling"), KINDS)
+def test_each_encoder(name: str, people: int, channels: int, layout: str, pooling: str, tmp_path: Path) -> None:
+    run = untrained_run((f"joint:{name}",), people, channels, load_layout(layout), pooling)
     for exported in export_run(run, tmp_path / "run.onnx", tmp_path / "run.pt2"):
         assert exported.difference < TOLERANCE / 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from halpose.config import DataConfig
 from halpose.encoders import ENCODERS
@@ -22,13 +22,13 @@ def untrained_run(
     people: int = 2,
     channels: int = 3,
     layout: Layout = LAYOUT,
-    pooling: Literal["segments", "final"] = "segments",
+    pooling: str = "segments",
     seed: int = 0,
     **data: Any,
 ) -> Run:
     """A run; `data` are settings of its section of that name."""
     settings = DataConfig(centre="first", align="torso", scale="rms", frames=12)
-    encoder = replace(SMALL.encoder, name="hcn", input_norm=True, pooling=pooling)
+    encoder = replace(SMALL.encoder, name="hcn", input_norm=True, pooling=cast(Literal["last"], pooling))
     config = replace(
         SMALL, seed=seed, method="moco", streams=tuple(streams), data=replace(settings, **data), encoder=encoder
     )

@@ -28,6 +28,8 @@ COMMANDS = {
     "report": ("halpose.cli.report", "report", "One page of a run: data, curves, scores, maps, neighbours."),
     "compare": ("halpose.cli.compare", "compare", "Several runs side by side: settings, curves, scores, cost."),
     "import": ("halpose.cli.weights", "import_weights", "Make a run of a checkpoint of the published code."),
+    "fit-head": ("halpose.cli.heads", "fit_head", "A classifier from a few labels, which knows when it does not know."),
+    "predict": ("halpose.cli.heads", "predict", "What a head says of recordings: a class, or unknown."),
     "export": ("halpose.cli.export", "export", "Write a run as one graph: ONNX, or a torch program."),
     "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
     "bench": ("halpose.cli.bench", "bench", "Measure what this machine can do: its card."),
