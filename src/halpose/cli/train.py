@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--fork", type=click.Path(path_type=Path), help="Begin from another run's newest checkpoint.")
 @click.option("--stop-at", type=click.IntRange(min=1), help="Save and stop after this many steps of the schedule.")
 @machine_options
-@click.option("--track", multiple=True, metavar="TRACKER", help="Also log to a tracker: tensorboard.")
+@click.option("--track", multiple=True, metavar="TRACKER", help="Also log to tensorboard, wandb or trackio.")
 @common_options
 def train(
     store: Path,

@@ -5,7 +5,11 @@ To add one, write a `Watcher` (see `engine.trainer`) and a line in `TRACKERS`.
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +21,8 @@ class TensorBoard:
     """Writes every row as scalars into the run directory; look at them with `tensorboard --logdir RUN`."""
 
     def __init__(self, run: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise ConfigError(
-                "tensorboard is not installed; `pip install 'halpose[tensorboard]'`, or leave out --track"
-            ) from None
         self.run = run
-        self.open: Callable[..., Any] = SummaryWriter
+        self.open: Callable[..., Any] = _package("torch.utils.tensorboard", "tensorboard").SummaryWriter
         self.writer: Any = None
 
     def begin(self, step: int, steps: int) -> None:
@@ -43,7 +41,58 @@ class TensorBoard:
             self.writer.close()
 
 
-TRACKERS: dict[str, Callable[[Path], Watcher]] = {"tensorboard": TensorBoard}
+class Project:
+    """Logs every row to a run of project `halpose`, in the way that wandb and trackio share.
+
+    A resumed training goes on with the run that it began: the run's identity follows from its directory. Where the rows
+    go is their packages' business: `WANDB_MODE=offline` keeps them here, and trackio keeps them here by itself.
+    """
+
+    def __init__(self, package: str, run: Path) -> None:
+        self.run = run
+        self.package = _package(package, package)
+        self.is_open = False
+
+    def begin(self, step: int, steps: int) -> None:
+        """Training starts, or goes on."""
+        about = json.loads((self.run / "config.json").read_text(encoding="utf-8"))
+        path = str(self.run.absolute())
+        identity = hashlib.sha256(path.encode()).hexdigest()[:8]
+        arguments: dict[str, Any] = {"project": "halpose", "config": about["config"], "resume": "allow"}
+        if self.package.__name__ == "wandb":
+            arguments |= {"id": identity, "name": self.run.name, "dir": path}
+        else:  # trackio knows a run by its name
+            arguments["name"] = f"{self.run.name}-{identity}"
+        self.package.init(**arguments)
+        self.is_open = True
+
+    def row(self, values: dict[str, float]) -> None:
+        """A row was logged."""
+        self.package.log({name: value for name, value in values.items() if name != "step"}, step=int(values["step"]))
+
+    def end(self) -> None:
+        """Training ends."""
+        if self.is_open:
+            self.package.finish()
+
+
+def _package(module: str, extra: str) -> Any:
+    """A module that comes with an extra.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigError(f"{extra} is not installed; `pip install 'halpose[{extra}]'`, or leave out --track") from None
+
+
+TRACKERS: dict[str, Callable[[Path], Watcher]] = {
+    "tensorboard": TensorBoard,
+    "wandb": partial(Project, "wandb"),
+    "trackio": partial(Project, "trackio"),
+}
 
 
 def build_tracker(name: str, run: Path) -> Watcher:
