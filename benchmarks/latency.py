@@ -72,7 +72,7 @@ def runs(given: Path | None) -> dict[str, Run]:
 
 def window(run: Run) -> tuple[Sequence, np.ndarray]:
     """Two seconds with gaps, as a recording and as a batch of one."""
-    positions, _ = max(random_cases(run.shape), key=lambda case: case[0].shape[1])
+    positions = max((case.inputs[0] for case in random_cases(run)), key=lambda x: x.shape[1])
     positions = np.ascontiguousarray(positions[:, :FRAMES])
     return Sequence(positions, run.shape.layout, "window", fps=FPS), padded([positions])
 
@@ -81,7 +81,7 @@ def measure(run: Run, rounds: int) -> tuple[dict[str, list[float]], float, int]:
     """Seconds of each way, the largest difference between them, and the size of the ONNX file in bytes."""
     recording, batch = window(run)
     network = Network.of(run)
-    model = to_onnx(capture(network, run.shape), {})
+    model = to_onnx(capture(network, run), {})
     infer = infer_onnx(model)
 
     def by_halpose() -> np.ndarray:

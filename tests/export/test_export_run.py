@@ -21,7 +21,7 @@ from halpose.encoders import ENCODERS
 from halpose.encoders.base import Encoder
 from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError, ExportError
-from halpose.export.check import TOLERANCE, difference, padded, random_cases
+from halpose.export.check import TOLERANCE, batch, difference, padded, random_cases
 from halpose.export.network import Network
 from halpose.export.onnx_graph import OPSET, infer_onnx, to_onnx
 from halpose.export.program import capture
@@ -49,7 +49,7 @@ def traced(run: Run) -> ExportedProgram:
     """Traced once, since that takes seconds; the run stays as it was."""
     before = {name: value.clone() for name, value in run.method.state_dict().items()}
     fused = torch.backends.mha.get_fastpath_enabled()
-    program = capture(Network.of(run), run.shape)
+    program = capture(Network.of(run), run)
     after = run.method.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert torch.backends.mha.get_fastpath_enabled() == fused
@@ -60,21 +60,21 @@ def traced(run: Run) -> ExportedProgram:
 def written(run: Run, traced: ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
     folder = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("halpose.export.run.capture", lambda network, shape: traced)
+        patch.setattr("halpose.export.run.capture", lambda network, run: traced)
         found = export_run(run, folder / "run.onnx", folder / "run.pt2")
     assert sorted(path.name for path in folder.iterdir()) == ["run.onnx", "run.pt2"]
     return {exported.form: exported for exported in found}
 
 
 def test_the_same_embeddings_after_export(run: Run, written: dict[str, Exported]) -> None:
-    cases = random_cases(run.shape, seed=5)
+    cases = random_cases(run, seed=5)
     infer = infer_onnx(written["onnx"].path.read_bytes())
     assert difference(run, infer, cases) < TOLERANCE / 10
     assert all(0 < exported.difference < TOLERANCE / 10 for exported in written.values())
     columns = json.loads(written["onnx"].about["halpose.columns"])
-    found = infer(padded([positions for positions, _ in cases]))
+    found = infer(*batch(cases))
     for stream, (start, end) in columns.items():
-        assert difference(run, lambda x, a=start, b=end: infer(x)[:, a:b], cases[:3], (stream,)) < TOLERANCE / 10
+        assert difference(run, lambda *x, a=start, b=end: infer(*x)[:, a:b], cases[:3], (stream,)) < TOLERANCE / 10
     assert found.shape == (len(cases), max(end for _, end in columns.values()))
 
 
@@ -124,9 +124,9 @@ def test_frame_rate_and_length_are_those_of_the_clips(toy_run: Path, store: Stor
 
 
 def test_the_example_needs_neither_torch_nor_halpose(run: Run, written: dict[str, Exported], tmp_path: Path) -> None:
-    cases = random_cases(run.shape)
-    np.save(tmp_path / "two.npy", cases[3][0])
-    np.save(tmp_path / "one.npy", cases[2][0][0])
+    cases = [case.inputs[0] for case in random_cases(run)]
+    np.save(tmp_path / "two.npy", cases[3])
+    np.save(tmp_path / "one.npy", cases[2][0])
     script = ROOT / "examples" / "onnx_embeddings.py"
     assert script.read_text().rstrip() in (ROOT / "docs" / "export.md").read_text()
     assert len([line for line in script.read_text().split('"""')[2].splitlines() if line.strip()]) <= 22
@@ -136,16 +136,16 @@ def test_the_example_needs_neither_torch_nor_halpose(run: Run, written: dict[str
     assert "hip_center, spine" in told
     found = np.load(tmp_path / "embeddings.npy")
     infer = infer_onnx(written["onnx"].path.read_bytes())
-    first = cases[2][0].copy()
+    first = cases[2].copy()
     first[1:] = np.nan
-    np.testing.assert_allclose(found, infer(padded([cases[3][0], first])), atol=1e-5)
+    np.testing.assert_allclose(found, infer(padded([cases[3], first])), atol=1e-5)
 
 
 def test_what_differs_is_not_written(
     run: Run, traced: ExportedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(run, method=untrained_run(STREAMS, seed=1).method)
-    monkeypatch.setattr("halpose.export.run.capture", lambda network, shape: traced)
+    monkeypatch.setattr("halpose.export.run.capture", lambda network, run: traced)
     with pytest.raises(ExportError, match="not written: its embeddings differ"):
         export_run(other, program=tmp_path / "run.pt2")
     assert not list(tmp_path.iterdir())
@@ -184,6 +184,18 @@ def test_missing_packages_say_how_to_get_them(
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ConfigError, match=r"pip install 'halpose\[onnx\]'"):
             call()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("confidence", "names"), [("mask", ["positions"]), ("channel", ["positions", "confidence"])])
+def test_runs_that_read_confidence(confidence: str, names: list[str], store: Store, tmp_path: Path) -> None:
+    run = untrained_run(("bone+motion:hcn",), confidence=confidence)
+    for exported in export_run(run, tmp_path / "run.onnx", tmp_path / "run.pt2", check=store):
+        assert exported.difference < TOLERANCE / 10
+    model = onnx.load(tmp_path / "run.onnx")
+    assert [value.name for value in model.graph.input] == names
+    axes = [dim.dim_param or dim.dim_value for dim in model.graph.input[-1].type.tensor_type.shape.dim]
+    assert axes[:4] == ["batch", 2, "frames", 20]
 
 
 KINDS = [

@@ -12,9 +12,10 @@ from untrained import LAYOUT, untrained_run
 from halpose.data.align import first_rotation
 from halpose.data.memory import memory_store
 from halpose.data.normalise import CleanClip
+from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.evaluate.features import fixed_views
-from halpose.export.check import difference, padded, random_cases
+from halpose.export.check import Case, batch, difference, padded, random_cases, stored_cases
 from halpose.export.network import Network
 from halpose.export.normalisation import _smallest_rotation
 from halpose.inference.clips import fit
@@ -26,6 +27,11 @@ SWITCHES = list(product(("first", "frame", "none"), ("torso", "first", "none"), 
 def seen(run: Run, *positions: np.ndarray) -> np.ndarray:
     """What the encoders see of clips."""
     view, _ = Network.of(run).view(torch.from_numpy(padded([x.astype(np.float32) for x in positions])))
+    return view.numpy()
+
+
+def seen_of(run: Run, cases: list[Case]) -> np.ndarray:
+    view, _ = Network.of(run).view(*map(torch.from_numpy, batch(cases)))
     return view.numpy()
 
 
@@ -44,9 +50,31 @@ def test_views_are_those_of_a_store(
         people=people, channels=channels, layout=load_layout(layout), centre=centre, align=align, scale=scale
     )
     for seed in range(3):
-        raw, clean = zip(*random_cases(run.shape, seed), strict=True)
-        assert any(np.isnan(x).any() for x in raw)
-        np.testing.assert_allclose(seen(run, *raw), expected(run, *clean), atol=2e-5)
+        cases = random_cases(run, seed)
+        assert any(np.isnan(case.inputs[0]).any() for case in cases)
+        np.testing.assert_allclose(seen_of(run, cases), expected(run, *(case.clean for case in cases)), atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["mask", "channel"])
+def test_confidence_is_that_of_a_store(kind: str) -> None:
+    run = untrained_run(confidence=kind)
+    for seed in range(5):
+        cases = random_cases(run, seed)
+        found, wanted = seen_of(run, cases), expected(run, *(case.clean for case in cases))
+        assert found.shape[-1] == 4
+        np.testing.assert_allclose(found[..., :3], wanted[..., :3], atol=2e-5)
+        np.testing.assert_allclose(found[..., 3], wanted[..., 3], atol=1e-6)
+        assert 0 < found[..., 3].mean() < 1
+        if kind == "mask":
+            assert set(np.unique(found[..., 3])) == {0, 1}
+
+
+def test_clips_of_a_store_are_compared_as_they_were_recorded(store: Store) -> None:
+    run = untrained_run(("joint", "motion"), confidence="mask")
+    cases = list(stored_cases(store, run))
+    assert any(np.isnan(case.inputs[0][0]).any() and np.isfinite(case.clean.positions[0]).all() for case in cases)
+    network = Network.of(run)
+    assert difference(run, lambda *x: network(*map(torch.from_numpy, x)).detach().numpy(), cases) < 1e-5
 
 
 def test_every_length_is_cut_and_resized_alike() -> None:
@@ -60,7 +88,7 @@ def test_every_length_is_cut_and_resized_alike() -> None:
 
 def test_what_a_clip_is_padded_with_does_not_matter() -> None:
     run = untrained_run()
-    positions, _ = random_cases(run.shape)[4]
+    positions = random_cases(run)[4].inputs[0]
     nothing = np.full_like(positions[:, :5], np.nan)
     before, after = (np.concatenate(parts, axis=1) for parts in ((nothing, positions), (positions, nothing)))
     np.testing.assert_array_equal(seen(run, before, after), seen(run, positions, positions))
@@ -68,7 +96,7 @@ def test_what_a_clip_is_padded_with_does_not_matter() -> None:
 
 def test_absurd_coordinates_are_missing() -> None:
     run = untrained_run(people=1)
-    positions, _ = random_cases(run.shape)[6]
+    positions = random_cases(run)[6].inputs[0]
     gap, absurd, infinite = positions.copy(), positions.copy(), positions.copy()
     gap[0, 10:14, 5] = np.nan
     absurd[0, 10:14, 5, 1] = -3e7
@@ -81,7 +109,7 @@ def test_absurd_coordinates_are_missing() -> None:
 
 def test_a_clip_without_anybody_has_no_embedding() -> None:
     run = untrained_run(("joint", "motion"))
-    positions, _ = random_cases(run.shape)[3]
+    positions = random_cases(run)[3].inputs[0]
     batch = torch.from_numpy(padded([positions, np.full_like(positions, np.nan)]))
     somebody, nobody = Network.of(run)(batch)
     assert somebody.isfinite().all() and nobody.isnan().all()
@@ -105,7 +133,7 @@ def test_a_spine_near_the_vertical_is_turned_to_the_last_digit(height: float, sl
 
 def test_the_difference_notices_what_is_wrong() -> None:
     run = untrained_run(("joint", "motion"))
-    network, cases = Network.of(run), random_cases(run.shape)
+    network, cases = Network.of(run), random_cases(run)
 
     def infer(positions: np.ndarray) -> np.ndarray:
         return network(torch.from_numpy(positions)).detach().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -18,15 +19,25 @@ from halpose.skeleton import Sequence as Recording
 TOLERANCE = 1e-4
 """How far embeddings may differ, in units of the root mean square of their values."""
 
-Infer = Callable[[Float[np.ndarray, "b m t v c"]], Float[np.ndarray, "b d"]]
-"""What was exported: clips in, embeddings out."""
-
-Case = tuple[Float[np.ndarray, "m t v c"], CleanClip]
-"""A clip as what was exported gets it, and as the run does."""
+Infer = Callable[..., Float[np.ndarray, "b d"]]
+"""What was exported: clips in (and the confidence of their joints, where the run reads it), embeddings out."""
 
 _LENGTHS = (1, 2, 3, 17, 40, 61, 133)  # frames of the random clips: in a batch they are padded, each alone they are not
 _MISSING = 0.02  # of the joints of a random clip, here and there
 _FROM_STORE, _BATCH = 64, 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip to compare on.
+
+    Attributes:
+        inputs: as what was exported gets it: positions (M, T, V, C), and confidence (M, T, V) where the run reads it.
+        clean: as the run gets it.
+    """
+
+    inputs: tuple[np.ndarray, ...]
+    clean: CleanClip
 
 
 def difference(run: Run, infer: Infer, cases: Iterable[Case], streams: Sequence[str] = ()) -> float:
@@ -41,36 +52,40 @@ def difference(run: Run, infer: Infer, cases: Iterable[Case], streams: Sequence[
     Returns:
         In units of the root mean square of the run's embeddings; infinite where either is not finite.
     """
-    inputs, clean = zip(*cases, strict=True)
-    windows = (Window(clip, np.nan, np.nan) for clip in clean)
+    cases = list(cases)
+    windows = (Window(case.clean, np.nan, np.nan) for case in cases)
     expected = Embeddings.join(list(embed(run, windows, streams))).vectors
     unit = float(np.sqrt(np.mean(np.square(expected, dtype=np.float64)))) or 1.0
-    batches = [padded(inputs[at : at + _BATCH]) for at in range(0, len(inputs), _BATCH)]
-    together = np.concatenate([infer(batch) for batch in batches])
-    alone = np.concatenate([infer(padded([clip])) for clip in inputs[:_BATCH]])
+    together = np.concatenate([infer(*batch(cases[at : at + _BATCH])) for at in range(0, len(cases), _BATCH)])
+    alone = np.concatenate([infer(*batch([case])) for case in cases[:_BATCH]])
     apart = float(max(np.abs(together - expected).max(), np.abs(alone - expected[: len(alone)]).max()))
     return apart / unit if np.isfinite(together).all() and np.isfinite(apart) else np.inf
 
 
-def padded(clips: Sequence[Float[np.ndarray, "m t v c"]]) -> Float[np.ndarray, "b m t v c"]:
+def batch(cases: Sequence[Case]) -> tuple[np.ndarray, ...]:
+    """The inputs of several clips."""
+    return tuple(padded(arrays) for arrays in zip(*(case.inputs for case in cases), strict=True))
+
+
+def padded(clips: Sequence[Float[np.ndarray, "m t *rest"]]) -> Float[np.ndarray, "b m t *rest"]:
     """Clips of unequal length as one batch, NaN after the end of each."""
-    people, _, joints, channels = clips[0].shape
-    batch = np.full((len(clips), people, max(clip.shape[1] for clip in clips), joints, channels), np.nan, np.float32)
-    for row, clip in zip(batch, clips, strict=True):
+    people, _, *rest = clips[0].shape
+    together = np.full((len(clips), people, max(clip.shape[1] for clip in clips), *rest), np.nan, np.float32)
+    for row, clip in zip(together, clips, strict=True):
         row[:, : clip.shape[1]] = clip
-    return batch
+    return together
 
 
-def random_cases(shape: Shape, seed: int = 0) -> list[Case]:
-    """Bodies of a layout that sway, as they were recorded and cleaned.
+def random_cases(run: Run, seed: int = 0) -> list[Case]:
+    """Bodies of a run's layout that sway, as they were recorded and cleaned.
 
     All have gaps; some lack a joint, some show one person only or another one late, one shows nobody at first.
 
     Args:
-        shape: of the run.
+        run: whose input they are.
         seed: of all of it.
     """
-    rng = np.random.default_rng(seed)
+    rng, shape = np.random.default_rng(seed), run.shape
     found = []
     for number, frames in enumerate(_LENGTHS):
         people = np.stack([_swaying(shape, frames, rng, 2.0**-person) for person in range(shape.people)])
@@ -84,20 +99,33 @@ def random_cases(shape: Shape, seed: int = 0) -> list[Case]:
             people[1:] = np.nan
         if number == 4:
             people[:, : frames // 8] = np.nan
-        recording = Recording(people.astype(np.float32), shape.layout, f"random clip of {frames} frames")
-        found.append((recording.positions, fit(recording, shape)))
+        positions, sure = people.astype(np.float32), rng.random(people.shape[:3]).astype(np.float32)
+        recording = Recording(positions, shape.layout, f"random clip of {frames} frames", confidence=sure)
+        found.append(Case(_inputs(run, positions, sure), fit(recording, shape)))
     return found
 
 
-def stored_cases(store: Store, shape: Shape) -> Iterator[Case]:
+def stored_cases(store: Store, run: Run) -> Iterator[Case]:
     """Clips from all over a store, in the run's layout.
 
     Raises:
         DataError: the store's joints have too little in common with the run's, or its clips another dimension.
     """
     for index in np.unique(np.linspace(0, len(store) - 1, _FROM_STORE).astype(int)):
-        clip = fit(store.clip(int(index)), shape)
-        yield clip.positions, clip
+        clip = fit(store.clip(int(index)), run.shape)
+        positions, sure = clip.positions, clip.confidence
+        if sure is not None:
+            positions = np.where(sure[..., None] > 0, positions, np.nan)  # what was filled in is a gap again
+        yield Case(_inputs(run, positions, sure), clip)
+
+
+def _inputs(
+    run: Run, positions: Float[np.ndarray, "m t v c"], sure: Float[np.ndarray, "m t v"] | None
+) -> tuple[np.ndarray, ...]:
+    """What of a clip goes into what is exported."""
+    if run.config.data.confidence != "channel":
+        return (positions,)
+    return positions, np.isfinite(positions[..., 0]).astype(np.float32) if sure is None else sure
 
 
 def _swaying(shape: Shape, frames: int, rng: np.random.Generator, strength: float) -> Float[np.ndarray, "t v c"]:

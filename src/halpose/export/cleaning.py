@@ -15,15 +15,16 @@ from halpose.data.normalise import LARGEST
 
 def cleaned(
     positions: Float[Tensor, "b m t v c"],
-) -> tuple[Float[Tensor, "b m t v c"], Int[Tensor, " b"], Int[Tensor, " b"]]:
-    """Clips with their gaps filled, and where in them somebody is seen.
+) -> tuple[Float[Tensor, "b m t v c"], Bool[Tensor, "b m t v"], Int[Tensor, " b"], Int[Tensor, " b"]]:
+    """Clips with their gaps filled, what was seen of them, and where in them somebody is.
 
     Args:
         positions: main actor first, NaN where a joint or person is missing.
 
     Returns:
         The clips: the main actor whole in every frame that counts, anybody else from their first to their last; a joint
-        that a clip never shows is NaN. The first frame that counts, and how many do (0 where nobody is seen).
+        that a clip never shows is NaN. Which joints were there before. The first frame that counts, and how many do (0
+        where nobody is seen).
     """
     whole = (positions.abs() <= LARGEST).all(-1, keepdim=True)
     positions = torch.where(whole, positions, torch.nan)
@@ -35,7 +36,7 @@ def cleaned(
     frame = torch.arange(positions.shape[2], device=positions.device)
     present = (frame >= first[..., None]) & (frame < last[..., None])
     filled = torch.where(present[..., None, None], _filled(positions, whole[..., 0]), torch.nan)
-    return filled, start, end - start
+    return filled, whole[..., 0], start, end - start
 
 
 def _span(shown: Bool[Tensor, "*b t"]) -> tuple[Int[Tensor, "*b"], Int[Tensor, "*b"]]:

@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from halpose.config import DataConfig
+from halpose.data.confidence import CERTAIN
 from halpose.engine.run import Run
 from halpose.export.cleaning import cleaned
-from halpose.export.normalisation import Normalisation
+from halpose.export.normalisation import Normalisation, frames_of
 from halpose.methods.base import Method
 from halpose.skeleton import Layout
 
@@ -40,7 +41,7 @@ class Network(nn.Module):
         self.modalities = tuple(table[name].modalities for name in self.names)
         self.form = method.form  # a bound method: the queues and key branches behind it are not exported
         self.normalisation = Normalisation(layout, data)
-        self.frames = data.frames
+        self.confidence, self.frames = data.confidence, data.frames
         self.eval()
 
     @classmethod
@@ -48,17 +49,20 @@ class Network(nn.Module):
         """The network of a run, of some of its streams or all."""
         return cls(run.method, run.shape.layout, run.config.data, streams or tuple(run.method.stream_table()))
 
-    def forward(self, positions: Float[Tensor, "b m t v c"]) -> Float[Tensor, "b d"]:
+    def forward(
+        self, positions: Float[Tensor, "b m t v c"], confidence: Float[Tensor, "b m t v"] | None = None
+    ) -> Float[Tensor, "b d"]:
         """Embeddings of clips.
 
         Args:
             positions: main actor first, NaN where a joint or person is missing. Frames before the first and after the
                 last that shows somebody do not count: clips of unequal length are padded with NaN.
+            confidence: how sure the source was of each joint, in 0..1; read by runs with `data.confidence=channel`.
 
         Returns:
             What `halpose.inference` gives for the same clips; NaN for one that never shows anybody.
         """
-        x, shown = self.view(positions)
+        x, shown = self.view(positions, confidence)
         features = [
             encoder(self.form(x, *modalities))
             for encoder, modalities in zip(self.encoders, self.modalities, strict=True)
@@ -66,16 +70,39 @@ class Network(nn.Module):
         found = torch.cat(features, dim=1) if len(features) > 1 else features[0]
         return torch.where(shown[:, None], found, torch.nan)
 
-    def view(self, positions: Float[Tensor, "b m t v c"]) -> tuple[Float[Tensor, "b m f v c"], Bool[Tensor, " b"]]:
+    def view(
+        self, positions: Float[Tensor, "b m t v c"], confidence: Float[Tensor, "b m t v"] | None = None
+    ) -> tuple[Float[Tensor, "b m f v k"], Bool[Tensor, " b"]]:
         """What the encoders see of clips: cleaned, normalised, resized, zero where something is missing.
 
         Returns:
-            The views, and which clips show anybody.
+            The views, with the confidence behind the coordinates where the run reads it; and which clips show anybody.
         """
-        clips, start, length = cleaned(positions)
+        clips, seen, start, length = cleaned(positions)
         before, after, share = _taps(start, length, self.frames)
         x = self.normalisation(clips, start, before, after, share)
-        return torch.where(x.isnan(), 0.0, x), length > 0
+        missing = x.isnan()
+        x = torch.where(missing, 0.0, x)
+        if self.confidence == "none":
+            return x, length > 0
+        if self.confidence == "channel":
+            assert confidence is not None, "this run reads the confidence of joints"
+            sure = torch.where(seen, _as_stored(confidence), 0.0)
+        else:
+            sure = seen.to(x.dtype)
+        low, high = (frames_of(sure, chosen).transpose(1, 2) for chosen in (before, after))
+        share = share[:, None, :, None]
+        sure = (1 - share) * low + share * high
+        if self.confidence == "mask":
+            sure = (sure >= 0.5).to(x.dtype)
+        sure = torch.where(missing[..., 0], 0.0, sure)
+        return torch.cat([x, sure[..., None]], dim=-1), length > 0
+
+
+def _as_stored(confidence: Float[Tensor, "b m t v"]) -> Float[Tensor, "b m t v"]:
+    """As `halpose.data.confidence` keeps it, in bytes: only what is exactly 0 is 0, and NaN."""
+    steps = (confidence.clamp(0, 1) * CERTAIN).round().clamp_min(1) / CERTAIN
+    return torch.where(confidence > 0, steps, 0.0)
 
 
 def _taps(

@@ -49,17 +49,19 @@ class Normalisation(nn.Module):
         """
         actor = positions[:, 0]
         centres = self._centres(actor)
-        origin = _frames(centres, start[:, None])
-        low, high = _frames(positions, before), _frames(positions, after)
+        origin = frames_of(centres, start[:, None])
+        low, high = frames_of(positions, before), frames_of(positions, after)
         if self.centre == "first":
             low, high = low - origin[:, :, None, None], high - origin[:, :, None, None]
         elif self.centre == "frame":
-            low = low - _frames(centres, before)[:, :, None, None]
-            high = high - _frames(centres, after)[:, :, None, None]
+            low = low - frames_of(centres, before)[:, :, None, None]
+            high = high - frames_of(centres, after)[:, :, None, None]
         x = low + share[:, :, None, None, None] * (high - low)
         if self.align != "none" and positions.shape[-1] == 3 and self.sides:
             rotation = (
-                self._torso(actor) if self.align == "torso" else self._first(_frames(actor, start[:, None])[:, 0])
+                self._torso(actor)
+                if self.align == "torso"
+                else self._first(frames_of(positions, start[:, None])[:, 0, 0])
             )
             x = (x.flatten(1, 3) @ rotation.transpose(1, 2)).view_as(x)
         if self.scale == "rms":
@@ -97,9 +99,9 @@ class Normalisation(nn.Module):
         return _smallest_rotation(across, axis=0) @ upright
 
 
-def _frames(x: Tensor, chosen: Int[Tensor, "b f"]) -> Tensor:
-    """Frames of each clip, (B, F, ...): of (B, T, ...), or (B, F, M, V, C) of (B, M, T, V, C)."""
-    if x.ndim == 5:
+def frames_of(x: Tensor, chosen: Int[Tensor, "b f"]) -> Tensor:
+    """Frames of each clip, (B, F, ...): of (B, T, C), or of (B, M, T, V) and (B, M, T, V, C), where time is third."""
+    if x.ndim > 3:
         x = x.transpose(1, 2)
     clip = torch.arange(x.shape[0], device=x.device)[:, None] * x.shape[1]
     found = x.flatten(0, 1).index_select(0, (chosen + clip).flatten())

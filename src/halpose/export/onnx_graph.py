@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 import halpose
 from halpose.errors import ConfigError, ExportError
 from halpose.export.check import Infer
-from halpose.export.program import AXES, INPUT, OUTPUT, quiet
+from halpose.export.program import AXES, INPUTS, OUTPUT, quiet
 
 OPSET = 18
 """Version of the operator set; onnxruntime reads it from 1.14 on."""
@@ -37,10 +37,11 @@ def to_onnx(program: ExportedProgram, about: Mapping[str, str]) -> bytes:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(f"ONNX needs {error.name}: pip install 'halpose[onnx]'") from None
+    names = list(INPUTS[: len(program.graph_signature.user_inputs)])
     try:
         with quiet():
             made = torch.onnx.export(
-                program, (), dynamo=True, input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+                program, (), dynamo=True, input_names=names, output_names=[OUTPUT], opset_version=OPSET,
                 external_data=False, verbose=False,
             )  # fmt: skip
     except Exception as error:  # whatever the translation of an operation runs into
@@ -74,8 +75,8 @@ def infer_onnx(data: bytes) -> Infer:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
-    def infer(positions: Float[np.ndarray, "b m t v c"]) -> Float[np.ndarray, "b d"]:
-        return np.asarray(session.run([OUTPUT], {INPUT: positions})[0])
+    def infer(*inputs: Float[np.ndarray, "b m t *rest"]) -> Float[np.ndarray, "b d"]:
+        return np.asarray(session.run([OUTPUT], dict(zip(INPUTS, inputs, strict=False)))[0])
 
     return infer
 
@@ -89,5 +90,5 @@ def _tidy(graph: Any) -> None:
     for value in (*graph.input, *graph.output):
         dims = value.type.tensor_type.shape.dim
         dims[0].dim_param = AXES[0]
-        if value.name == INPUT:
+        if value.name in INPUTS:
             dims[2].dim_param = AXES[2]

@@ -10,30 +10,31 @@ from contextlib import contextmanager
 import torch
 from torch.export import Dim, ExportedProgram
 
-from halpose.engine.run import Shape
+from halpose.engine.run import Run
 from halpose.errors import ExportError
-from halpose.export.check import padded, random_cases
+from halpose.export.check import batch, random_cases
 from halpose.export.network import Network
 
-INPUT, OUTPUT = "positions", "embeddings"
+INPUTS, OUTPUT = ("positions", "confidence"), "embeddings"
 AXES = ("batch", "people", "frames", "joints", "channels")
 
 
-def capture(network: Network, shape: Shape) -> ExportedProgram:
+def capture(network: Network, run: Run) -> ExportedProgram:
     """Trace a network on a few clips.
 
     Args:
-        network: on the CPU.
-        shape: of its input.
+        network: of the run, on the CPU.
+        run: whose input it takes.
 
     Raises:
         ExportError: an encoder does what torch cannot trace, or what depends on the number of clips.
     """
-    example = torch.from_numpy(padded([positions for positions, _ in random_cases(shape)]))
+    example = tuple(map(torch.from_numpy, batch(random_cases(run))))
     open_axes = {0: Dim(AXES[0]), 2: Dim(AXES[2])}
+    shapes = tuple(open_axes for _ in example)
     try:
         with quiet(), torch.no_grad():
-            program = torch.export.export(network, (example,), dynamic_shapes={INPUT: open_axes})
+            program = torch.export.export(network, example, dynamic_shapes=shapes)
     except Exception as error:  # torch raises whatever the traced code runs into
         raise ExportError(
             f"streams {', '.join(network.names)} cannot be exported: {_first_line(error)}; an encoder must be made of "

@@ -76,8 +76,8 @@ def export_run(
         )
     names = chosen_streams(run, streams)
     network = Network.of(run, names)
-    cases = list(chain(random_cases(run.shape), stored_cases(check, run.shape) if check else ()))
-    traced = capture(network, run.shape)
+    cases = list(chain(random_cases(run), stored_cases(check, run) if check else ()))
+    traced = capture(network, run)
     about = describe(run, names, check)
     written = []
     for form, path in (("onnx", onnx), ("torch", program)):
@@ -119,6 +119,7 @@ def describe(run: Run, streams: Sequence[str], store: Store | None = None) -> di
         "people": run.shape.people,
         "channels": run.shape.channels,
         "normalisation": {"centre": data.centre, "align": data.align, "scale": data.scale},
+        "confidence": data.confidence,
         "frames": data.frames,
         "fps": fps,
         "seconds": seconds,
@@ -140,8 +141,8 @@ def _as_program(traced: ExportedProgram, about: dict[str, str]) -> tuple[bytes, 
         module = torch.export.load(file).module()
 
     @torch.no_grad()
-    def infer(positions: np.ndarray) -> np.ndarray:
-        return np.asarray(module(torch.from_numpy(positions)))
+    def infer(*inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(module(*map(torch.from_numpy, inputs)))
 
     return file.getvalue(), infer
 
