@@ -103,8 +103,8 @@ def clips(walk: Walk) -> list[CleanClip]:
     ]
 
 
-def stored(path: Path, clips: list[CleanClip]) -> Store:
-    with StoreWriter(path, layout=load_layout("kinect20"), people=2, name=path.name) as writer:
+def stored(path: Path, clips: list[CleanClip], name: str = "") -> Store:
+    with StoreWriter(path, layout=load_layout("kinect20"), people=2, name=name) as writer:
         for clip in clips:
             writer.append(clip)
     return Store.open(path)
@@ -130,6 +130,7 @@ def test_a_store_keeps_confidence_where_it_tells_more_than_positions(clips: list
     assert not (whole.path / "confidence.npy").exists()
     assert whatever.meta["confidence"] is True
     np.testing.assert_array_equal(whatever.confidence, expected_bytes(clips))
+    np.testing.assert_array_equal(stored(tmp_path / "back", clips[::-1]).confidence, expected_bytes(clips[::-1]))
     for clip, sequence in zip(clips, whatever, strict=True):
         told = np.isfinite(clip.positions[..., 0]) if clip.confidence is None else clip.confidence
         np.testing.assert_allclose(sequence.confidence, told, atol=0.002)  # type: ignore[arg-type]
@@ -181,3 +182,13 @@ def test_merged_stores_with_and_without_confidence(
     other = stored(tmp_path / "other", [replace(clips[0], name="other")])
     merge([tmp_path / "part0", other.path], tmp_path / "none")
     assert Store.open(tmp_path / "none").confidence is None
+
+
+def test_a_merged_store_keeps_none_for_clips_that_it_leaves_out(clips: list[CleanClip], tmp_path: Path) -> None:
+    """The only clip whose confidence tells anything is there already, from a store that knows of none."""
+    doubted = replace(clips[0], confidence=0.5 * np.isfinite(clips[0].positions[..., 0]).astype(np.float32))
+    first = stored(tmp_path / "first", clips[:1], "set")
+    second = stored(tmp_path / "second", [doubted, replace(clips[0], name="other")], "set")
+    assert second.confidence is not None
+    assert merge([first.path, second.path], tmp_path / "out").duplicates == 1
+    assert Store.open(tmp_path / "out").confidence is None

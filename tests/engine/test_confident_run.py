@@ -23,7 +23,7 @@ from halpose.evaluate.run import evaluate_run
 from halpose.export.run import export_run
 from halpose.inference.clips import fit, store_clip, windows
 from halpose.inference.embed import embed
-from halpose.skeleton import Sequence
+from halpose.skeleton import Sequence, bone_confidence, motion_confidence
 from small import SMALL
 
 STREAMS = ("joint", "motion+bone")
@@ -71,7 +71,9 @@ def test_forms_are_those_of_coordinates_each_with_its_own_confidence(trained: Tr
     for name in ("joint", "motion", "bone"):
         form = run.method.form(view, name)
         assert torch.equal(form[..., :3], plain.form(view[..., :3], name))
-        assert form.shape == view.shape and (form[..., 3] <= 1).all() and (form[..., 3] >= 0).all()
+        sure = view[..., 3:]
+        known = {"joint": sure, "motion": motion_confidence(sure), "bone": bone_confidence(sure, run.method.parents)}
+        assert torch.equal(form[..., 3:], known[name])
     both = run.method.form(view, "motion", "bone")
     assert torch.equal(both, torch.cat((run.method.form(view, "motion"), run.method.form(view, "bone")), dim=-1))
 
