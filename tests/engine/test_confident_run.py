@@ -16,11 +16,10 @@ from halpose.encoders import ENCODERS
 from halpose.engine.exchange import export_published
 from halpose.engine.run import Run
 from halpose.engine.trainer import train
-from halpose.errors import CheckpointError, ExportError
+from halpose.errors import CheckpointError
 from halpose.evaluate.base import Settings, TuningSettings
 from halpose.evaluate.features import clip_features, extract, fixed_views
 from halpose.evaluate.run import evaluate_run
-from halpose.export.run import export_run
 from halpose.inference.clips import fit, store_clip, windows
 from halpose.inference.embed import embed
 from halpose.skeleton import Sequence, bone_confidence, motion_confidence
@@ -113,11 +112,9 @@ def test_scores_and_tuning(trained: Trained, store: Store) -> None:
 
 def test_forms_without_room_for_it_are_refused(trained: Trained, tmp_path: Path) -> None:
     run = trained("channel", "gru")
-    with pytest.raises(ExportError, match="data.confidence = channel"):
-        export_run(run, tmp_path / "run.onnx")
     with pytest.raises(CheckpointError, match="data.confidence is 'channel', there it is 'none'"):
         export_published(run, tmp_path / "weights.pth.tar")
-    assert not (tmp_path / "run.onnx").exists() and not (tmp_path / "weights.pth.tar").exists()
+    assert not (tmp_path / "weights.pth.tar").exists()
 
 
 def test_clean_recordings_say_nothing_new(trained: Trained, toy_recordings: list[Sequence]) -> None:

@@ -66,14 +66,8 @@ def export_run(
     Raises:
         ConfigError: the run has no such stream, or a package is missing (extra `onnx`).
         DataError: the recordings are of another kind than the run's, or a file cannot be written.
-        ExportError: the run reads confidence, or an encoder cannot be exported, or gives something else afterwards;
-            nothing is written.
+        ExportError: an encoder cannot be exported, or gives something else afterwards; nothing is written.
     """
-    if run.config.data.has_confidence:
-        raise ExportError(
-            f"{run.path}: trained with data.confidence = {run.config.data.confidence}, and the graph takes positions "
-            "alone; export a run that was trained without it"
-        )
     names = chosen_streams(run, streams)
     network = Network.of(run, names)
     cases = list(chain(random_cases(run), stored_cases(check, run) if check else ()))
