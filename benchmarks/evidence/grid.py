@@ -26,6 +26,7 @@ class Grid:
         supervised: also the same encoder trained from scratch with all labels, once a seed.
         parts: which are scored: test alone where nothing is chosen.
         protocols: by which.
+        raw: whether raw coordinates are scored, too; of many thousand clips that takes longer than all the rest.
     """
 
     about: str
@@ -41,6 +42,7 @@ class Grid:
     supervised: bool = False
     parts: tuple[Part, ...] = PARTS
     protocols: tuple[str, ...] = PROTOCOLS
+    raw: bool = True
 
 
 SMALL_SETS = {"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp"}
@@ -122,6 +124,7 @@ GRIDS = {
         ),  # fmt: skip
         parts=("test",),
         protocols=("knn",),  # a linear probe of 17 280 clips takes several times as long as the training
+        raw=False,
         variants=HALP_AND_CONTROLS,
         controls=CONTROLS,
         seeds=10,

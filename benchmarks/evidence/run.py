@@ -86,7 +86,8 @@ def run_cells(
             "threads": chosen.threads, "date": time.strftime("%Y-%m-%d"), "folds": grid.folds,
         }  # fmt: skip
         kinds = ("trained", "untrained") if variant == variants[0] else ("trained",)
-        kinds = (*kinds, "raw") if variant == variants[0] and seed < max(1, grid.folds) else kinds
+        if grid.raw and variant == variants[0] and seed < max(1, grid.folds):
+            kinds = (*kinds, "raw")
         rows = score(run, store, kinds, chosen.device, common, grid)
         write_rows(results, rows)
         shown = "  ".join(
