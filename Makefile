@@ -1,4 +1,4 @@
-# Every target does its own set-up: a bare machine needs Python >= 3.10, pip and make.
+# Every target does its own set-up: a bare machine needs Python >= 3.10.7, pip and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -56,7 +56,7 @@ def test_the_wheel_holds_the_package_and_all_that_it_reads(built: tuple[Path, Pa
     outside = {name for name in names if not name.startswith(("halpose/", "halpose-"))}
     assert not outside and not [name for name in names if "__pycache__" in name]
     about = email.message_from_bytes(zipfile.ZipFile(built[1]).read(next(n for n in names if n.endswith("/METADATA"))))
-    assert about["Requires-Python"] == ">=3.10" and about["License-Expression"] == "Apache-2.0"
+    assert about["Requires-Python"] == ">=3.10.7" and about["License-Expression"] == "Apache-2.0"
     assert {f"{CLASSIFIER}3.{minor}" for minor in range(10, 14)} <= set(about.get_all("Classifier", []))
 
 
