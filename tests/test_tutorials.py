@@ -62,7 +62,7 @@ def test_a_tutorial_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert Store.open(tmp_path / "stores" / made.name).splits == ("x-sub",)
     assert list(made.glob("evaluation-*.json"))
     first = json.loads(next(made.glob("evaluation-*.json")).read_text())["results"]
-    assert {result["features"] for result in first} == {"trained", "untrained", "raw"}
+    assert {result["features"] for result in first} >= {"trained", "untrained", "raw"}
 
 
 def test_the_bvh_of_the_example_is_the_movement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
