@@ -31,6 +31,8 @@ COMMANDS = {
     "fit-head": ("halpose.cli.heads", "fit_head", "A classifier from a few labels, which knows when it does not know."),
     "predict": ("halpose.cli.heads", "predict", "What a head says of recordings: a class, or unknown."),
     "export": ("halpose.cli.export", "export", "Write a run as one graph: ONNX, or a torch program."),
+    "card": ("halpose.cli.share", "card", "Write a run's model card, README.md."),
+    "push": ("halpose.cli.share", "push", "Put a run on the Hugging Face Hub."),
     "export-weights": ("halpose.cli.weights", "export_weights", "Write a run's weights as the published code does."),
     "bench": ("halpose.cli.bench", "bench", "Measure what this machine can do: its card."),
     "ablate": ("halpose.cli.ablate", "ablate", "Run one of the paper's ablations on a store."),

@@ -81,6 +81,7 @@ def evaluate(
     from halpose.evaluate.base import Settings, tuning_settings
     from halpose.evaluate.result import table
     from halpose.evaluate.run import evaluate_run, parse_protocols
+    from halpose.model_card import write_card
 
     where = resolve_device(device)
     protocols, kinds = parse_protocols(_words(names))
@@ -115,8 +116,9 @@ def evaluate(
     show(table(results), as_json)  # before anything that can fail: these numbers took a while
     kind = "evaluation" if len(runs) == 1 else "together"
     which = "".join(f"-{name.replace(':', '+')}" for name in _words(streams))
-    file = runs[0] / f"{kind}-{opened.name}-{results[0].split}-{part}{which}.json"
+    file = loaded[0].path / f"{kind}-{opened.name}-{results[0].split}-{part}{which}.json"
     write_json(file, content | {"results": content["results"] + _earlier(file, content)})
+    write_card(loaded[0].path)
     if as_json:
         print_json(content)
 

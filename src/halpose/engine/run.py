@@ -13,6 +13,7 @@ from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.checkpoint import checkpoint_path, latest_step, load_checkpoint
 from halpose.errors import CheckpointError
+from halpose.hub import PREFIX, fetch
 from halpose.methods import Method, build_method
 from halpose.settings import override
 from halpose.skeleton import Layout
@@ -65,9 +66,17 @@ class Run:
     def load(cls, path: Path | str, device: torch.device | str = "cpu", step: int | None = None) -> Run:
         """Read a run and its newest checkpoint (or that of one step).
 
+        Args:
+            path: run directory, or `hf://OWNER/NAME` of one on the Hugging Face Hub.
+            device: where its weights are wanted.
+            step: of the checkpoint; the newest if not given.
+
         Raises:
             CheckpointError: this is no run directory, or it is damaged.
+            ConfigError: it is on the hub, and huggingface_hub is not installed.
         """
+        if str(path).startswith(PREFIX):
+            path = fetch(str(path))
         path = Path(path)
         about, config, shape = read_run_config(path)
         method = fresh_method(config, shape)

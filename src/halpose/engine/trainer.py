@@ -36,6 +36,7 @@ from halpose.engine.seen import seen_lines, write_lines
 from halpose.engine.stopping import Stop
 from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
 from halpose.methods.base import Moment, Output
+from halpose.model_card import write_card
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.settings import override
 
@@ -242,6 +243,7 @@ class Trainer:
         )
         if self.step > first and self.ranks.is_first:  # a finished run that is asked to go on keeps its outcome
             write_json(self.out / "run.json", asdict(summary) | {"finished": self.step >= config.steps})
+            write_card(self.out)
         self.ranks.meet()  # a rank that left while the first still writes would be taken for lost
         return summary
 
