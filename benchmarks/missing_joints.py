@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.3, help="of the joints that are lost")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--recipe", default="moco")
+    parser.add_argument("--protocols", nargs="+", default=("knn", "linear"), help="of halpose evaluate")
     words = parser.parse_args()
     source = Store.open(words.store)
     for way in words.ways:
@@ -124,11 +125,14 @@ def main() -> None:
                     train(store, config, out, device="cpu")
                     seconds = time.perf_counter() - begun
                     kinds = ("trained", "raw") if (seed, kind) == (words.seeds[0], words.kinds[0]) else ("trained",)
-                    for result in evaluate_run(Run.load(out), store, protocols=("knn", "linear"), kinds=kinds):
+                    # How often it finds a clip's other view among the negatives: a puzzle that may be too easy.
+                    solved = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["accuracy"]
+                    for result in evaluate_run(Run.load(out), store, protocols=words.protocols, kinds=kinds):
                         row = {
                             "store": source.name, "way": way, "share": words.share, "sure": round(seen, 3),
                             "confidence": kind, "seed": seed, "steps": words.steps, "recipe": words.recipe,
                             "features": result.features, "protocol": result.protocol, "top1": result.top1,
+                            "solved": round(solved, 3),
                             "seconds": round(seconds, 1),
                         }  # fmt: skip
                         print(json.dumps(row), flush=True)
