@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import halpose
-from halpose.data.parallel import cores
+from halpose.processes import cores
 
 _BUSY = 0.5  # other programs' load, in cores
 

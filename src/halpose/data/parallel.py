@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +13,7 @@ from halpose.data.chunk_files import ChunkCounts
 from halpose.data.chunks import Settings, make_chunk
 from halpose.data.source import SourceFile
 from halpose.errors import DataError
+from halpose.processes import pool
 
 _MANIFEST = "manifest"
 Chunk = tuple[SourceFile, ...]
@@ -30,11 +27,6 @@ class Progress:
     files: int
     clips: int
     set_aside: int
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chunk_path(partial: Path, at: int) -> Path:
@@ -98,30 +90,11 @@ def _run(
         for at in todo:
             yield make_chunk(settings, chunks[at], chunk_path(partial, at))
         return
-    # Spawned, not forked: a caller may hold threads (a progress bar, torch) that a fork would freeze.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        tasks = [pool.submit(make_chunk, settings, chunks[at], chunk_path(partial, at)) for at in todo]
-        try:
-            for task in as_completed(tasks):
-                yield task.result()
-        except BrokenProcessPool:
-            raise DataError(
-                f"{partial}: a working process died (out of memory, or killed); finished chunks are kept: run the "
-                'same command again, with fewer workers. A script must call prepare under `if __name__ == "__main__":`'
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Ctrl-C is the parent's business; a worker whose parent was killed must not stay behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    lost = (
+        f"{partial}: a working process died (out of memory, or killed); finished chunks are kept: run the "
+        'same command again, with fewer workers. A script must call prepare under `if __name__ == "__main__":`'
+    )
+    with pool(workers, lost) as processes:
+        tasks = [processes.submit(make_chunk, settings, chunks[at], chunk_path(partial, at)) for at in todo]
+        for task in as_completed(tasks):
+            yield task.result()

@@ -26,7 +26,7 @@ from halpose.data.assembly import assemble
 from halpose.data.catalog import find_spec
 from halpose.data.chunk_files import SetAside
 from halpose.data.chunks import CHUNK_BYTES, CHUNK_FILES, Settings, divide, share
-from halpose.data.parallel import Progress, chunk_path, claim, cores, make_chunks
+from halpose.data.parallel import Progress, chunk_path, claim, make_chunks
 from halpose.data.prepare_report import PrepareReport, Published, count, deviations, in_parts, nothing_usable
 from halpose.data.source import Source, find_source
 from halpose.data.spec import DatasetSpec
@@ -34,6 +34,7 @@ from halpose.data.splits import SplitRule, resolve_videos
 from halpose.data.store_files import FORMAT_VERSION
 from halpose.data.store_writer import StoreWriter
 from halpose.errors import ConfigError, DataError
+from halpose.processes import cores
 from halpose.skeleton import Layout, load_layout
 
 __all__ = ["PrepareReport", "Progress", "SetAside", "largest_of", "make_store", "prepare", "read_missing_list"]

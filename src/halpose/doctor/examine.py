@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from halpose.data.parallel import Progress, cores
+from halpose.data.parallel import Progress
 from halpose.doctor.body import bodies
 from halpose.doctor.checks import CHECKS
 from halpose.doctor.finding import Finding
 from halpose.doctor.measure import Measures, measure
 from halpose.doctor.patients import Patients, Portion, find_patients
 from halpose.doctor.report import Examination, Findings
-from halpose.doctor.work import in_order
+from halpose.processes import cores, in_order
 from halpose.skeleton import Layout, Sequence
 
 

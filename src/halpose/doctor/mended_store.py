@@ -13,7 +13,7 @@ import numpy as np
 import halpose
 from halpose.data.chunk_files import SetAside
 from halpose.data.normalise import CleanClip, clean
-from halpose.data.parallel import Progress, cores
+from halpose.data.parallel import Progress
 from halpose.data.store import StoreWriter
 from halpose.data.survey import MOST_PEOPLE
 from halpose.doctor.axes import wrong_axes
@@ -25,8 +25,8 @@ from halpose.doctor.mend import MENDED, Treatment, mend
 from halpose.doctor.patients import Patients, Portion
 from halpose.doctor.report import Examination
 from halpose.doctor.units import unit_of
-from halpose.doctor.work import in_order
 from halpose.errors import DataError
+from halpose.processes import cores, in_order
 from halpose.skeleton import Layout
 
 

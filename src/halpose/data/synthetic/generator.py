@@ -7,18 +7,12 @@ every sequence, and in a file beside the `.skeleton` files.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +27,13 @@ from halpose.data.synthetic.scene import record
 from halpose.data.synthetic.skeleton_text import skeleton_text
 from halpose.data.synthetic.spec import SyntheticSpec
 from halpose.errors import ConfigError, DataError
+from halpose.processes import in_order
 from halpose.skeleton import Sequence, load_layout
 
 BLOCK = 32  # clips whose frames are computed in one pass; more do not fit the processor's cache
 _CHUNK = 128  # clips that a process makes before it reports
 PEOPLE = 2
 Progress = Callable[[int], None]
-_Part = TypeVar("_Part")
 
 
 def clip(spec: SyntheticSpec, index: int) -> Sequence:
@@ -123,7 +117,7 @@ def write_store(
     )
     codes: dict[str, list[int]] = {name: [] for name in rules}
     with writer:
-        for part in _in_processes(_clean_clips, spec, workers):
+        for part in in_order(partial(_clean_clips, spec), _portions(spec), workers):
             for made in part:
                 writer.append(made)
                 keys = {"subject": made.subject, "camera": str(made.camera), "setup": str(made.setup)}
@@ -160,7 +154,7 @@ def write_ntu(spec: SyntheticSpec, folder: str | Path, progress: Progress | None
         folder.mkdir(parents=True, exist_ok=True)
         _mark(spec, folder)
         done = 0
-        for written in _in_processes(partial(_write_files, folder), spec, workers):
+        for written in in_order(partial(_write_files, folder, spec), _portions(spec), workers):
             done += written
             if progress:
                 progress(done)
@@ -214,16 +208,21 @@ def _mark(spec: SyntheticSpec, folder: Path) -> None:
     _replace(mark, json.dumps(wanted, indent=1))
 
 
-def _clean_clips(spec: SyntheticSpec, start: int, stop: int) -> list[CleanClip]:
-    return [clean(sequence, people=PEOPLE) for sequence in _sequences(spec, range(start, stop))]
+def _portions(spec: SyntheticSpec) -> list[range]:
+    """The numbers of all clips, as many at a time as a process makes before it reports."""
+    return [range(start, min(spec.clips, start + _CHUNK)) for start in range(0, spec.clips, _CHUNK)]
 
 
-def _write_files(folder: Path, spec: SyntheticSpec, start: int, stop: int) -> int:
+def _clean_clips(spec: SyntheticSpec, indices: range) -> list[CleanClip]:
+    return [clean(sequence, people=PEOPLE) for sequence in _sequences(spec, indices)]
+
+
+def _write_files(folder: Path, spec: SyntheticSpec, indices: range) -> int:
     """Write the files of some clips that are not there yet; returns how many clips that settles."""
-    missing = [i for i in range(start, stop) if not (folder / f"{spec.take(i).name}.skeleton").exists()]
+    missing = [i for i in indices if not (folder / f"{spec.take(i).name}.skeleton").exists()]
     for sequence in _sequences(spec, missing):
         _replace(folder / f"{sequence.name}.skeleton", skeleton_text(sequence))
-    return stop - start
+    return len(indices)
 
 
 def _sequences(spec: SyntheticSpec, indices: range | list[int]) -> Iterator[Sequence]:
@@ -236,36 +235,3 @@ def _replace(path: Path, text: str) -> None:
     passing = path.with_name(f".{path.name}.{os.getpid()}")
     passing.write_text(text, encoding="utf-8", newline="\n")
     os.replace(passing, path)
-
-
-def _in_processes(
-    make: Callable[[SyntheticSpec, int, int], _Part], spec: SyntheticSpec, workers: int
-) -> Iterator[_Part]:
-    """Results for consecutive ranges of clips, in order."""
-    starts = range(0, spec.clips, _CHUNK)
-    stops = [min(spec.clips, start + _CHUNK) for start in starts]
-    if workers <= 1:
-        yield from (make(spec, start, stop) for start, stop in zip(starts, stops, strict=True))
-        return
-    spans = iter(zip(starts, stops, strict=True))
-    # Spawned, not forked: a caller may hold threads (a progress bar, torch) that a fork would freeze.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(starts)), mp_context=context, initializer=_start_worker) as pool:
-        # A few chunks ahead and no more: finished clips wait in memory until it is their turn.
-        ahead = deque(pool.submit(make, spec, *span) for span in islice(spans, 3 * workers))
-        try:
-            while ahead:
-                yield ahead.popleft().result()
-                ahead.extend(pool.submit(make, spec, *span) for span in islice(spans, 1))
-        except BrokenProcessPool:
-            raise DataError(
-                "a working process died (out of memory, or killed); try fewer workers. A script must ask for more than "
-                'one under `if __name__ == "__main__":`'
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
