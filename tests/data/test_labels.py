@@ -33,6 +33,16 @@ def test_files_go_by_path_or_name(tmp_path: Path) -> None:
     assert said.unused(["walk/a.bvh", "x/run.csv"]) == ["walk/b.bvh", "c.bvh"]
 
 
+def test_what_is_precise_goes_before_what_may_name_several(tmp_path: Path) -> None:
+    said = labels(tmp_path / "l.csv", "file,label\nx,0\na/x,1\nb/x.bvh,2\nall,3\nc7,4\nd/all/c7,5\ne/all.npz/c7,6\n")
+    found = {
+        ("a/x.bvh", "x"): 1, ("b/x.bvh", "x"): 2, ("c/x.bvh", "x"): 0,  # a clip is called as its file
+        ("all.npz", "c1"): 3, ("all.npz", "c7"): 4, ("d/all.npz", "c7"): 5, ("e/all.npz", "c7"): 6,
+        ("f/x.npz", "c7"): 4, ("a/x", "a/x"): 1,
+    }  # fmt: skip
+    assert {names: said.find(*names).label for names in found} == found
+
+
 def test_numbers_are_in_their_order_and_cameras_are_counted(tmp_path: Path) -> None:
     said = labels(tmp_path / "l.csv", "File;Label;Camera\na;10;left\nb;9;right\nc;1;left\n")
     assert said.classes == ("1", "9", "10")

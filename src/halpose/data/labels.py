@@ -3,8 +3,9 @@
     file,label,subject,camera,split
     walk/anna_01.bvh,walk,anna,1,train
 
-A file is named by its path below the source folder, with or without its ending, or by its name alone. All columns but
-`file` may be left out, and cells may be empty.
+A file is named by its path below the source folder, with or without its ending, or by its name alone; a clip of a file
+that holds several by its own name, which may stand behind the file's path (`takes/all.npz/clip3`). What names one thing
+precisely goes before what may name several. All columns but `file` may be left out, and cells may be empty.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ class Labels:
             clip: name of the clip, where a file holds several.
         """
         path = PurePosixPath(file)
-        names = (clip, file, str(path.with_suffix("")) if path.name else "", path.name, path.stem)
-        return next((name for name in names if name in self.entries), None)
+        stem = str(path.with_suffix("")) if path.name else ""
+        # The only clip of a file is called as the file is: a name that files in other folders may have, too.
+        own = (f"{file}/{clip}", f"{stem}/{clip}", clip) if clip not in ("", path.stem) else ()
+        return next((name for name in (*own, file, stem, path.name, path.stem) if name in self.entries), None)
 
     def find(self, file: str, clip: str = "") -> Entry:
         """What is known of a recording; an empty entry if nothing is."""
