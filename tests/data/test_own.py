@@ -121,6 +121,15 @@ def test_a_recording_stays_in_its_part_when_others_come(folder: Path, tmp_path: 
     assert set(Store.open(tmp_path / "mine").clips.split["by-file"].tolist()) == {0, 1, 2}
 
 
+def test_people_whose_names_have_dots_are_divided_like_others() -> None:
+    for form in ("S.{:03}", "team/{:03}", "{:03}"):
+        names = [form.format(number) for number in range(200)]
+        parts = parts_of(names)
+        assert all(part == part_of(name) for name, part in parts.items()), "as those whom the sample did not show"
+        assert 25 < list(parts.values()).count("test") < 55
+    assert set(parts_of([".", "..", "/"]).values()) == {"train", "validation", "test"}
+
+
 def test_two_skeletons_are_an_error_that_names_both(folder: Path, tmp_path: Path, motion: np.ndarray) -> None:
     write(folder / "walk" / "odd.csv", motion[:, :19], NAMES.removesuffix(" RightToe"))
     with pytest.raises(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from halpose import io
 from halpose.data.labels import Entry, Labels
 from halpose.data.upright import Upright, find_upright, measure
 from halpose.errors import DataError
@@ -112,6 +113,12 @@ def _some(layout: Layout) -> str:
     return f"{len(layout)} joints: {', '.join(layout.joints[:4])}{', ...' if len(layout) > 4 else ''}"
 
 
+def _without_ending(name: str) -> str:
+    """A file's name without the ending of its format; any other as it is, because people may be called `S.01`."""
+    known = {ending for format in io.FORMATS.values() for ending in format.suffixes}
+    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).suffix.lower() in known else name
+
+
 def share_of(name: str) -> float:
     """A number from 0 to 1 that a name always has, on every machine."""
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") / (1 << 64)
@@ -125,7 +132,7 @@ def part_of(name: str) -> str:
 
 def parts_of(names: Iterable[str]) -> dict[str, str]:
     """The part of each file or subject. Of two, one tests; of three or more, there is one in each part."""
-    stems = {name: str(PurePosixPath(name).with_suffix("")) if "/" in name or "." in name else name for name in names}
+    stems = {name: _without_ending(name) for name in names}
     parts = {name: part_of(stem) for name, stem in stems.items()}
     order = sorted(stems, key=lambda name: share_of(stems[name]))
     if len(order) < 3:
