@@ -67,6 +67,24 @@ def test_two_files_of_one_name_are_two_recordings(tmp_path: Path) -> None:
     assert [one.row for one in found] == [1]  # the clip of that name in a store may have been made of the file
 
 
+def test_a_store_of_ones_own_names_recordings_by_their_paths(tmp_path: Path) -> None:
+    """Neither way does a recording find itself; those of its name in other folders are others."""
+    files = [tmp_path / name for name in ("walk/take1.bvh", "run/take1.bvh", "run/all.npz", "old/run/take1.bvh")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    in_files = replace(
+        some(4), names=("take1", "take1", "clip7", "take1"), sources=tuple(str(file) for file in files)
+    )  # fmt: skip
+    in_store = replace(in_files, names=("walk/take1", "run/take1", "run/all/clip7", "old/run/take1"),
+                       sources=("store",) * 4)  # fmt: skip
+    alike = [{0}, {1}, {2}, {1, 3}]  # of a store of the folder `old` alone, run/take1 would be the last
+    for queries, index in ((in_files, in_store), (in_store, in_files)):
+        for row, neighbours in enumerate(search(queries, index, 4)):
+            same = alike[row] if queries is in_files else {at for at, those in enumerate(alike) if row in those}
+            assert {one.row for one in neighbours} == set(range(4)) - same
+
+
 def test_what_cannot_be_searched() -> None:
     index = some(4)
     one = index.rows(np.array([0]))
@@ -157,5 +175,12 @@ def test_the_graph_is_kept_until_the_embeddings_are_newer(tmp_path: Path, monkey
     (tmp_path / "a.npz.faiss").write_bytes(b"nothing")
     approximate(index, file)
     assert [len(one) for one in built] == [51, 50]
+    moved = some(50, seed=1)  # over the file, and older than the graph of those before
+    approximate(moved, file)
+    assert built[-1] is moved
+    near = search(moved, moved, 1, finder=approximate(moved, file), itself=True)
+    assert [one.row for (one,) in near] == list(range(50)) and len(built) == 3
+    approximate(index, tmp_path / "absent" / "a.npz")  # where nothing can be kept
+    assert built[-1] is index and not (tmp_path / "absent").exists()
     with pytest.raises(DataError, match="not finite"):
         approximate(replace(index, vectors=np.full_like(index.vectors, np.nan)))

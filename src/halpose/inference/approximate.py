@@ -7,6 +7,7 @@ small world graphs, TPAMI 2020; Douze et al., The Faiss library, 2024.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from halpose.inference.search import Finder
 
 _LINKS, _BUILD, _LEAST = 32, 128, 128  # links of a vector, candidates when it is linked, and when it is looked for
 _ROWS = 65536
+_COMPARED = 64  # vectors of a kept graph
 
 
 def approximate(index: Embeddings, kept: Path | None = None) -> Finder:
@@ -26,7 +28,8 @@ def approximate(index: Embeddings, kept: Path | None = None) -> Finder:
 
     Args:
         index: what is searched.
-        kept: file of the embeddings; the graph is kept beside it, as `FILE.faiss`, and made anew when they are newer.
+        kept: file of the embeddings; the graph is kept beside it, as `FILE.faiss`, and made anew when they are newer
+            or others.
 
     Raises:
         DataError: faiss is not installed, or a vector is not finite.
@@ -37,9 +40,7 @@ def approximate(index: Embeddings, kept: Path | None = None) -> Finder:
     if graph is None:
         graph = _build(faiss, index)
         if file is not None:
-            partial = file.with_name(f".{file.name}.partial")
-            faiss.write_index(graph, str(partial))
-            partial.replace(file)
+            _keep(faiss, graph, file)
 
     def find(queries: Float[np.ndarray, "q d"], k: int) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
         graph.hnsw.efSearch = max(_LEAST, 4 * k)
@@ -57,6 +58,16 @@ def _build(faiss: Any, index: Embeddings) -> Any:
     return graph
 
 
+def _keep(faiss: Any, graph: Any, file: Path) -> None:
+    """Write the graph; where that cannot be, it is made anew the next time."""
+    partial = file.with_name(f".{file.name}.partial")
+    with suppress(OSError, RuntimeError):
+        faiss.write_index(graph, str(partial))
+        partial.replace(file)
+    with suppress(OSError):
+        partial.unlink(missing_ok=True)
+
+
 def _read(faiss: Any, file: Path | None, kept: Path | None, index: Embeddings) -> Any:
     """The graph of an earlier call, if it is of these very embeddings as far as that can be told."""
     if file is None or kept is None or not file.exists() or file.stat().st_mtime < kept.stat().st_mtime:
@@ -65,7 +76,13 @@ def _read(faiss: Any, file: Path | None, kept: Path | None, index: Embeddings) -
         graph = faiss.read_index(str(file))
     except RuntimeError:
         return None
-    is_ours = isinstance(graph, faiss.IndexHNSWFlat) and (graph.ntotal, graph.d) == index.vectors.shape
+    if not isinstance(graph, faiss.IndexHNSWFlat) or (graph.ntotal, graph.d) != index.vectors.shape:
+        return None
+    # Files that were copied or moved here may be older than the graph of those that lay here before.
+    some = np.unique(np.linspace(0, len(index) - 1, _COMPARED).astype(np.int64))
+    is_ours = np.allclose(
+        np.stack([graph.reconstruct(row) for row in some.tolist()]), _unit(index.vectors[some], "vectors"), atol=1e-6
+    )
     return graph if is_ours else None
 
 

@@ -71,14 +71,30 @@ def open_index(run: Run, path: Path, streams: Sequence[str] = (), progress: Prog
         return embed_store(run, Store.open(path), streams, progress=progress)
     index = load_embeddings(path)
     made = tuple(map(str, index.about.get("streams", ())))
-    wanted = chosen_streams(run, streams or [name for name in made if name in run.method.stream_table()])
-    if made_by(run, run.method, wanted)["weights"] != index.about.get("weights"):
-        raise DataError(
-            f"{path}: made by {index.about.get('run', 'another run')}, step {index.about.get('step', '?')}, streams "
-            f"{', '.join(made) or '?'}, and not by {run.path}, step {run.step}, {', '.join(wanted)}: their vectors "
-            "have nothing in common; search with that run, or embed again with this one"
-        )
+    check_maker(run, index, str(path), streams or [name for name in made if name in run.method.stream_table()])
     return index
+
+
+def check_maker(run: Run, embeddings: Embeddings, what: str, streams: Sequence[str] = ()) -> None:
+    """Whether embeddings are of a run as it is now: those of other weights have as many numbers and mean others.
+
+    Args:
+        run: that is to search, or to ask.
+        embeddings: of `embed`, or from a file.
+        what: they are, for the message.
+        streams: that are compared; all of the run's when empty.
+
+    Raises:
+        DataError: they are of another run, step or streams.
+    """
+    wanted, about = chosen_streams(run, streams), embeddings.about
+    if made_by(run, run.method, wanted)["weights"] != about.get("weights"):
+        raise DataError(
+            f"{what}: made by {about.get('run', 'another run')}, step {about.get('step', '?')}, streams "
+            f"{', '.join(map(str, about.get('streams', ()))) or '?'}, and not by {run.path}, step {run.step}, "
+            f"{', '.join(wanted)}: their vectors have nothing in common; search with that run, or embed again with "
+            "this one"
+        )
 
 
 def find_query(run: Run, index: Embeddings, query: str, reading: Reading | None = None) -> Embeddings:
@@ -135,9 +151,13 @@ def search(
     if queries.vectors.shape[1] != index.vectors.shape[1]:
         raise ConfigError(f"queries have {queries.vectors.shape[1]} numbers each, the index {index.vectors.shape[1]}")
     names, subjects = np.array(index.names, dtype=object), np.array(index.subjects, dtype=object)
-    out = []
+    nobody, out = np.zeros(len(index), dtype=bool), []
+    recordings: dict[tuple[str, str], np.ndarray] = {}  # windows of one are left out together
     for row in range(len(queries)):
-        left = np.zeros(len(index), dtype=bool) if itself else _is_query(queries, row, index, names)
+        recording = queries.sources[row], queries.names[row]
+        if not itself and recording not in recordings:
+            recordings[recording] = _is_query(*recording, index, names)
+        left = recordings.get(recording, nobody)
         out.append(left | _is_of_query(queries, row, subjects) if across == "subject" else left)
     # More are asked for than may be shown: what is left out is passed over.
     most = min(len(index), k + max((int(left.sum()) for left in out), default=0))
@@ -163,12 +183,24 @@ def exact(index: Embeddings, device: str = "cpu") -> Finder:
     return find
 
 
-def _is_query(queries: Embeddings, row: int, index: Embeddings, names: np.ndarray) -> Bool[np.ndarray, " n"]:
+def _is_query(source: str, name: str, index: Embeddings, names: np.ndarray) -> Bool[np.ndarray, " n"]:
     """Which rows of the index are of the recording that is asked about."""
-    found: np.ndarray = names == queries.names[row]
+    # A store names recordings of one's own by their paths, files name them by the last part of it.
+    called = _names_of(source, name)
+    found: np.ndarray = np.isin(names, [*called, name.rpartition("/")[2]])
     for other in np.flatnonzero(found):
-        found[other] = _is_same(queries.sources[row], index.sources[other])
+        theirs = _names_of(index.sources[other], index.names[other])
+        found[other] = not called.isdisjoint(theirs) and _is_same(source, index.sources[other])
     return found
+
+
+def _names_of(source: str, name: str) -> set[str]:
+    """What a recording may be called: as it is, and in a store by where its file lies, from any folder above it."""
+    if not _is_file(source):
+        return {name}
+    file = Path(source).with_suffix("")
+    parts = (*file.parts[1:], *([] if name == file.name else [name]))
+    return {name, *("/".join(parts[at:]) for at in range(len(parts)))}
 
 
 def _is_of_query(queries: Embeddings, row: int, subjects: np.ndarray) -> Bool[np.ndarray, " n"]:
@@ -182,7 +214,13 @@ def _is_of_query(queries: Embeddings, row: int, subjects: np.ndarray) -> Bool[np
 
 def _is_same(source: str, other: str) -> bool:
     """Whether recordings of one name are one: not if they are two files; a store may hold what is also a file."""
-    return source == other or not (Path(source).is_file() and Path(other).is_file())
+    return source == other or not (_is_file(source) and _is_file(other))
+
+
+def _is_file(source: str) -> bool:
+    """Whether it is a recording's file, or the folder of one that has a file for each frame."""
+    path = Path(source)
+    return bool(source) and path.exists() and not is_store(path)
 
 
 def _neighbour(index: Embeddings, rank: int, row: int, cosine: float) -> Neighbour:
