@@ -24,6 +24,7 @@ from halpose.api import automatic_steps
 from halpose.config import Config
 from halpose.errors import CheckpointError, ConfigError, DataError
 from halpose.evaluate.features import extract
+from halpose.inference.embedding_file import save_embeddings
 from halpose.settings import flatten
 from small import SMALL
 
@@ -191,6 +192,19 @@ def test_search(fitted: Embedder, clips: list[np.ndarray], tmp_path: Path) -> No
         assert found[0].row == query and found[0].cosine == pytest.approx(1, abs=1e-5)
         assert [one.row for one in found] == np.argsort(-similar[query], kind="stable")[:4].tolist()
     assert [one.row for one in fitted.search(clips[5:6], k=9, index=clips[5:7])[0]] == [0, 1]
+
+
+def test_embeddings_of_another_run_are_not_searched(
+    fitted: Embedder, toy_run: Path, clips: list[np.ndarray], tmp_path: Path
+) -> None:
+    other = tiny(seed=1).fit(clips[:6])
+    save_embeddings(tmp_path / "other.npz", other.embed(clips[:6]))
+    assert other.embed(clips[:1]).vectors.shape == fitted.embed(clips[:1]).vectors.shape
+    for index in (tmp_path / "other.npz", other.index_):
+        with pytest.raises(DataError, match="index: made by .* nothing in common"):
+            fitted.search(clips[:1], index=index)
+    with pytest.raises(DataError, match="queries: made by"):
+        fitted.search(other.index_)
 
 
 def test_a_saved_one_is_a_run(fitted: Embedder, clips: list[np.ndarray], toy_store: Path, tmp_path: Path) -> None:

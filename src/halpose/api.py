@@ -29,7 +29,7 @@ from halpose.inference.embed import Embeddings, embed
 from halpose.inference.embedding_file import load_embeddings
 from halpose.inference.kept import contents, read_index, read_parameters, write_contents, write_parameters
 from halpose.inference.samples import is_matrix, mean_of_windows, most_people, read_samples, signals
-from halpose.inference.search import Neighbour, search
+from halpose.inference.search import Neighbour, check_maker, search
 from halpose.settings import load_recipe, override
 from halpose.skeleton import Layout, Sequence
 
@@ -188,7 +188,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             index: what is searched: recordings, embeddings, or a file of them; None: what was fitted.
 
         Raises:
-            DataError: there is nothing to search.
+            DataError: there is nothing to search, or embeddings are of another run, step or streams.
         """
         check_is_fitted(self)
         if index is None:
@@ -197,9 +197,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 raise DataError(f"{self.run_.path}: this run keeps no recordings to search; give some as index=")
         elif isinstance(index, str | Path) and Path(index).suffix in (".npz", ".parquet"):
             index = load_embeddings(Path(index))
-        index = index if isinstance(index, Embeddings) else self.embed(index)
-        asked = queries if isinstance(queries, Embeddings) else self.embed(queries)
-        return search(asked, index, k, itself=True)
+        return search(self._embeddings(queries, "queries"), self._embeddings(index, "index"), k, itself=True)
 
     def save(self, path: str | Path) -> Path:
         """Keep it as a run directory, which every halpose command reads.
@@ -303,6 +301,13 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 yield window
 
         return Embeddings.join(list(embed(self.run_, told()))), np.array(numbers)
+
+    def _embeddings(self, given: Any, what: str) -> Embeddings:
+        """Embeddings as they are, if they are of this run, or those of recordings."""
+        if not isinstance(given, Embeddings):
+            return self.embed(given)
+        check_maker(self.run_, given, what)
+        return given
 
     def _vectors(self, given: Any) -> Float[np.ndarray, "n d"]:
         """Vectors as they are, embeddings', or those of recordings."""
