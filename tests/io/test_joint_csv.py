@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from mutations import SMALL, damaged, peak_bytes, refusal, survives
 
 from halpose.errors import FormatError
 from halpose.io import joint_csv
-from halpose.skeleton import Sequence, load_layout
+from halpose.skeleton import Layout, Sequence, load_layout
 
 JOINTS = ("Hips", "Spine", "Head", "LeftHand", "RightHand", "LeftFoot", "RightFoot")
 
@@ -124,6 +126,49 @@ def test_msrc12(tmp_path: Path) -> None:
 )
 def test_times_in_any_unit(tmp_path: Path, step: float, fps: float) -> None:
     assert read_text(tmp_path / "a.csv", wide(positions_of(), time=step)).fps == pytest.approx(fps, rel=0.03)
+
+
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_frames_that_are_left_out_do_not_change_the_rate(tmp_path: Path, form: str) -> None:
+    """Every second frame of 60 a second: frames 0, 2, 4 ... lie 1/30 s apart, and the odd ones are missing."""
+    x = positions_of(4, 2)
+    if form == "wide":
+        head = ["frame,time,a.x,a.y,a.z,b.x,b.y,b.z"]
+        rows = [f"{2 * t},{t / 30:.6f}," + ",".join(map(str, pose.ravel())) for t, pose in enumerate(x)]
+    else:
+        head = ["frame,time,joint,x,y,z"]
+        rows = [
+            f"{2 * t},{t / 30:.6f},{'ab'[joint]}," + ",".join(map(str, place))
+            for t, pose in enumerate(x) for joint, place in enumerate(pose)
+        ]  # fmt: skip
+    clip = read_text(tmp_path / "a.csv", "\n".join(head + rows))
+    assert clip.positions.shape == (1, 7, 2, 3) and np.isnan(clip.positions[0, 1::2]).all()
+    assert clip.fps == 60.0
+
+
+def test_the_number_that_pandas_gives_each_line_is_no_frame(tmp_path: Path) -> None:
+    rows = ["0,0,left,1,2,3", "1,0,right,4,5,6", "2,1,left,1,2,4", "3,1,right,4,5,7"]
+    for name in ("", "index", "frame_id"):
+        clip = read_text(tmp_path / "a.csv", "\n".join([f"{name},frame,joint,x,y,z", *rows]))
+        np.testing.assert_array_equal(clip.positions[0, 1], [[1, 2, 4], [4, 5, 7]])
+
+
+def test_names_without_end_cost_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("_" * 60_000 + "q,b.x,b.y\n1,2,3\n")
+    started = time.perf_counter()
+    assert not joint_csv.sniff(tmp_path / "a.csv")
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("name", ["left,hand", 'the "head"', "two\nlines", " hips"])
+def test_names_that_are_no_cell_are_not_written(tmp_path: Path, name: str) -> None:
+    layout = Layout.from_dict({"name": "own", "joints": ["a", name], "parents": ["a", "a"], "centre": "a",
+                               "spine": ["a", "a"], "sides": []})  # fmt: skip
+    x = np.zeros((1, 1, 2, 3), np.float32)
+    for clip in (Sequence(x, layout, "a"), Sequence(x, replace(layout, joints=("a", "b")), "a", people=(name,))):
+        with pytest.raises(FormatError, match="would not be one cell"):
+            joint_csv.write(tmp_path / "a.csv", [clip])
+    assert not (tmp_path / "a.csv").exists()
 
 
 def test_long_with_people_and_gaps(tmp_path: Path) -> None:

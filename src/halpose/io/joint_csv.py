@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,36 +32,12 @@ from halpose.io.base import (
     zeros_to_missing,
 )
 from halpose.io.cells import Cells, divide, numbers, read_rows, to_number
+from halpose.io.joint_columns import Columns, columns_of, joints_by_number
 from halpose.skeleton import Sequence
 
 MOST_JOINTS, MOST_PEOPLE = 1000, 100
+_DIVIDES = re.compile(r'[,"\r\n]|^\s|\s$')
 _REMEDY = "name the columns after joint and axis (Hips.x, Hips.y, Hips.z), or frame, joint, x, y, z"
-_AXIS_LAST = re.compile(r"(.+?)[\s_.:/-]*(?:pos(?:ition)?[\s_.:/-]*)?([xyz])(?:\s*[\[(].*)?", re.IGNORECASE)
-_AXIS_FIRST = re.compile(r"([xyz])[\s_.:/-]+(.+)", re.IGNORECASE)
-_CONFIDENCE = re.compile(r"(.+?)[\s_.:/-]+(?:confidence|conf|score|likelihood|visibility|c|p)", re.IGNORECASE)
-_CALLED = {
-    "frame": ("frame", "frames", "frame_number", "frame_id", "frame_index", "frameno", "index", ""),
-    "time": ("time", "timestamp", "t", "seconds", "time_s", "time (s)", "time_ms", "time (ms)"),
-    "person": ("person", "person_id", "track", "track_id", "id", "body", "body_id", "subject"),
-    "joint": ("joint", "joint_name", "marker", "landmark", "keypoint", "name", "bodypart"),
-    "confidence": ("confidence", "conf", "score", "visibility", "likelihood"),
-    "x": ("x",),
-    "y": ("y",),
-    "z": ("z",),
-}
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Where everything stands: columns that say when and who, and for each joint those of its coordinates."""
-
-    said: dict[str, int]
-    joints: dict[str, list[int]]
-    confidence: dict[str, int]
-
-    @property
-    def is_long(self) -> bool:
-        return "joint" in self.said
 
 
 def read(path: Path) -> Iterator[Sequence]:
@@ -72,7 +47,7 @@ def read(path: Path) -> Iterator[Sequence]:
         FormatError: the file is damaged, or its columns are not joints.
     """
     cells = divide(read_bytes(path, limit=1 << 29))
-    columns = _columns(cells) if cells else None
+    columns = columns_of(cells) if cells else None
     if cells is None or columns is None:
         if cells is not None and not cells.names:
             yield _without_names(path, cells)
@@ -81,32 +56,7 @@ def read(path: Path) -> Iterator[Sequence]:
     yield _long(path, cells, columns) if columns.is_long else _wide(path, cells, columns)
 
 
-def _columns(cells: Cells) -> _Columns | None:
-    """What the columns of a table mean, or None if they are not those of joints."""
-    low = [name.lower() for name in cells.names]
-    said = {what: low.index(call) for what, calls in reversed(_CALLED.items()) for call in calls if call in low}
-    if {"joint", "x", "y"} <= set(said) and ("frame" in said or "time" in said):
-        return _Columns(said, {}, {})
-    axes: dict[str, dict[str, int]] = {}
-    for at, name in enumerate(cells.names):
-        match = _AXIS_LAST.fullmatch(name)
-        joint, axis = (match[1], match[2]) if match else ("", "")
-        if not match and (match := _AXIS_FIRST.fullmatch(name)):
-            axis, joint = match[1], match[2]
-        if match and at not in (said.get("frame"), said.get("time"), said.get("person")):
-            axes.setdefault(joint, {}).setdefault(axis.lower(), at)
-    whole = {joint: found for joint, found in axes.items() if {"x", "y"} <= set(found)}
-    flat = any("z" not in found for found in whole.values())
-    joints = {joint: [found[axis] for axis in ("xy" if flat else "xyz")] for joint, found in whole.items()}
-    confidence = {
-        match[1]: at
-        for at, name in enumerate(cells.names)
-        if (match := _CONFIDENCE.fullmatch(name)) and match[1] in joints
-    }
-    return _Columns(said, joints, confidence) if joints else None
-
-
-def _wide(path: Path, cells: Cells, columns: _Columns) -> Sequence:
+def _wide(path: Path, cells: Cells, columns: Columns) -> Sequence:
     values = numbers(path, cells)
     said = {what: values[:, at] for what, at in columns.said.items() if what in ("frame", "time", "person")}
     frames, people = _places(path, said, len(values))
@@ -122,10 +72,10 @@ def _wide(path: Path, cells: Cells, columns: _Columns) -> Sequence:
         for joint, at in columns.confidence.items():
             every[:, joints.index(joint)] = values[:, at]
         confidence = _spread(path, where, every)
-    return _sequence(path, joints, positions, confidence, _fps(said))
+    return _sequence(path, joints, positions, confidence, _fps(said.get("time"), frames))
 
 
-def _long(path: Path, cells: Cells, columns: _Columns) -> Sequence:
+def _long(path: Path, cells: Cells, columns: Columns) -> Sequence:
     rows = read_rows(path, cells)
     if not rows:
         raise refused(path, "no line below its names", _REMEDY)
@@ -157,7 +107,7 @@ def _long(path: Path, cells: Cells, columns: _Columns) -> Sequence:
         raise refused(path, "a joint stands twice in one frame", "give each person a number of their own")
     positions = _spread(path, where, x)
     confidence = _spread(path, where, values["confidence"]) if "confidence" in values else None
-    return _sequence(path, tuple(joints), positions, confidence, _fps(said))
+    return _sequence(path, tuple(joints), positions, confidence, _fps(said.get("time"), frames))
 
 
 def _places(
@@ -224,7 +174,7 @@ def _sequence(
 
 def _without_names(path: Path, cells: Cells) -> Sequence:
     """A line of numbers per frame, the joints in an order that their number tells."""
-    joints, each = _numbered(cells.columns)
+    joints, each = joints_by_number(cells.columns)
     if not joints:
         raise refused(path, f"{cells.columns} columns without names", _REMEDY)
     values = numbers(path, cells)
@@ -232,26 +182,21 @@ def _without_names(path: Path, cells: Cells) -> Sequence:
     positions = zeros_to_missing(values[:, first:].reshape(-1, joints, each)[..., :3].copy())
     if np.isnan(positions).all():
         raise refused(path, f"nobody in any of {len(positions)} frames", "leave it out")
-    fps = _fps({"time": values[:, 0]}) if first else 0.0
+    fps = _fps(values[:, 0], np.arange(len(values))) if first else 0.0
     return Sequence(to_float32(positions)[None], LAYOUT_OF_JOINTS[joints], path.stem, people=("1",), fps=fps)
 
 
-def _numbered(columns: int) -> tuple[int, int]:
-    """Joints, and columns of each, of a table without names; zeros where that is not known."""
-    for each in (4, 3):
-        for joints in LAYOUT_OF_JOINTS:
-            if columns - joints * each in (0, 1):
-                return joints, each
-    return 0, 0
-
-
-def _fps(said: dict[str, Float64[np.ndarray, " rows"]]) -> float:
-    """Frames per second by the times of the lines; 0 when they do not tell."""
-    times = np.unique(said.get("time", np.zeros(0)))
-    times = times[np.isfinite(times)]
-    if len(times) < 2:
+def _fps(times: Float64[np.ndarray, " rows"] | None, frames: Int64[np.ndarray, " rows"]) -> float:
+    """Frames per second by the times of the lines and the frames that they stand in; 0 when they do not tell."""
+    if times is None:
         return 0.0
-    step = float(np.median(np.diff(times)))
+    known = np.isfinite(times)
+    distinct, first = np.unique(times[known], return_index=True)
+    apart = np.diff(frames[known][first])  # of a table that leaves frames out, more than one
+    steps = np.diff(distinct)[apart > 0] / apart[apart > 0]
+    if not len(steps):
+        return 0.0
+    step = float(np.median(steps))
     if step == 1 or not 1e-4 < step < 1e7:  # frames were counted
         return 0.0
     fps = 1 / (step * (1.0 if step < 1 else 1e-3 if step < 1000 else 1e-6))
@@ -262,7 +207,7 @@ def write(path: Path, sequences: list[Sequence]) -> None:
     """Write one clip in the long form; what is missing is an empty cell.
 
     Raises:
-        FormatError: there is not exactly one clip.
+        FormatError: there is not exactly one clip, or a name that commas would divide.
     """
     if len(sequences) != 1:
         raise refused(path, f"{len(sequences)} clips", "a table holds one: write each to a file of its own")
@@ -272,6 +217,9 @@ def write(path: Path, sequences: list[Sequence]) -> None:
     if clip.confidence is not None:
         names.append("confidence")
     persons = clip.people or tuple(str(person + 1) for person in range(people))
+    odd = next((name for name in (*persons, *clip.skeleton.joints) if _DIVIDES.search(name)), None)
+    if odd is not None:
+        raise refused(path, f"{odd!r} would not be one cell of a table", "leave commas, quotes and lines out of names")
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(",".join(names) + "\n")
         for frame in range(frames):
@@ -291,7 +239,7 @@ def sniff(path: Path) -> bool:
     cells = divide(head) if b"\x00" not in head else None
     if cells is None:
         return False
-    return _columns(cells) is not None if cells.names else _numbered(cells.columns)[0] > 0
+    return columns_of(cells) is not None if cells.names else joints_by_number(cells.columns)[0] > 0
 
 
 FORMAT = Format(
