@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from clusters import clusters
 
+from halpose.heads.curve import learning_curve
 from halpose.heads.folds import make_folds
 
 
@@ -32,6 +33,20 @@ def test_without_subjects_a_class_is_in_every_training_part(each: int) -> None:
         assert set(clips.labels[folds.of_clip != fold]) == set(range(5))
     sizes = np.bincount(folds.of_clip)
     assert sizes.max() - sizes.min() <= 1
+
+
+def test_all_who_show_a_class_are_not_held_out_at_once() -> None:
+    """Six people, five folds: the two who show class 1 have the fewest clips, and would share the last fold."""
+    counts = {"a": 9, "b": 8, "c": 7, "d": 6, "e": 3, "f": 2}
+    subjects = tuple(name for name, count in counts.items() for _ in range(count))
+    labels = np.array([int(name in "ef") for name in subjects])
+    some = clusters(classes=2, each=20)
+    clips = replace(some.rows(np.arange(len(labels))), labels=labels, subjects=subjects)
+    folds = make_folds(clips)
+    assert folds.by == "subject" and folds.count == 5
+    for fold in range(5):
+        assert set(labels[folds.of_clip != fold]) == {0, 1}
+    assert len(learning_curve(clips)) > 1
 
 
 def test_a_class_of_one_subject_is_divided_by_clip() -> None:

@@ -33,8 +33,9 @@ class Folds:
 def make_folds(clips: LabelledClips, seed: int = 0) -> Folds:
     """Folds of clips to learn from, at most five.
 
-    By subject, if each class is shown by two of them or more: each goes, the busiest first, where the fewest clips are.
-    Else clips of a class are dealt out one by one, so that any class with two clips is in every training part.
+    By subject, if each class is shown by two of them or more: each goes, the busiest first, where the fewest clips are,
+    but not so that all of a class would be in one fold. Else clips of a class are dealt out one by one, so that any
+    class with two clips is in every training part.
 
     Args:
         clips: at least two of each class.
@@ -46,9 +47,18 @@ def make_folds(clips: LabelledClips, seed: int = 0) -> Folds:
         filled = np.zeros(min(_FOLDS, len(names)), dtype=int)
         fold = np.zeros(len(names), dtype=int)
         sizes = np.bincount(subject)
+        left = np.bincount(pairs, minlength=len(clips.classes))  # subjects of each class that have no fold yet
+        homes: list[set[int]] = [set() for _ in clips.classes]
         for number in np.argsort(-sizes, kind="stable"):
-            fold[number] = filled.argmin()
+            own = np.unique(clips.labels[subject == number])
+            # The last subject of a class does not join all its others, or none would be left to learn it from.
+            full = {next(iter(homes[label])) for label in own if left[label] == 1 and len(homes[label]) == 1}
+            free = [at for at in range(len(filled)) if at not in full] or list(range(len(filled)))
+            fold[number] = free[int(filled[free].argmin())]
             filled[fold[number]] += sizes[number]
+            left[own] -= 1
+            for label in own:
+                homes[label].add(int(fold[number]))
         return Folds(fold[subject], "subject")
     count = min(_FOLDS, int(np.bincount(clips.labels).max()))
     order = np.random.default_rng(seed).permutation(len(clips))
