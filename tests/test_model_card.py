@@ -93,6 +93,8 @@ def test_notes_are_kept_and_a_readme_of_ones_own_is_left_alone(run: Path) -> Non
     assert "81.2" in text and text.endswith("## Notes\n\nOurs.\n\n## More\n\nStays.\n") and text.count("## Notes") == 1
     file.write_text("# Mine\n")
     assert write_card(run) is None and file.read_text() == "# Mine\n"
+    file.write_bytes("# Größe\n".encode("latin-1"))
+    assert write_card(run) is None and file.read_bytes() == b"# Gr\xf6\xdfe\n"
     assert write_card(run, overwrite=True) == file and file.read_text().startswith("---")
     assert sorted(path.name for path in run.glob(".*")) == []
 

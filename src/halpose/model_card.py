@@ -43,9 +43,12 @@ def write_card(run: Path, overwrite: bool = False) -> Path | None:
         CheckpointError: this is no run directory, or the card cannot be written.
     """
     file = run / FILE
-    before = ""
-    with suppress(OSError, ValueError):
+    try:
         before = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        before = ""
+    except (OSError, ValueError):  # what cannot be read was not written here
+        before = "\ufffd"
     if before and _MARK not in before and not overwrite:
         return None
     _, heading, own = before.partition(f"\n{_OWN}\n") if _MARK in before else ("", "", "")
