@@ -151,6 +151,16 @@ def test_what_differs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written_is_named(
+    run: Run, traced: ExportedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halpose.export.run.capture", lambda network, run: traced)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match=r"file/run.pt2: cannot be written"):
+        export_run(run, program=tmp_path / "file" / "run.pt2")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_store_of_another_kind_cannot_check(store: Store, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="trained on 2-D"):
         export_run(untrained_run(channels=2), program=tmp_path / "run.pt2", check=store)

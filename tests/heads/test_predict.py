@@ -82,3 +82,5 @@ def test_a_table_of_answers(tmp_path: Path) -> None:
         write_predictions(file, broken())  # type: ignore[arg-type]
     assert [path.name for path in file.parent.iterdir()] == ["answers.csv"]
     assert "wave" in file.read_text()
+    with pytest.raises(DataError, match=r"answers.csv/a.csv: cannot be written"):
+        write_predictions(file / "a.csv", iter([one]))
