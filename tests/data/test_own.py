@@ -239,6 +239,25 @@ def test_generated_recordings_stay_marked(folder: Path, tmp_path: Path) -> None:
     assert any("synthetic" in note for note in report.notes)
 
 
+def test_somebody_lost_and_found_again_is_one_person(tmp_path: Path) -> None:
+    """Two rows that are never seen at once are no reason to keep room for two people; two at once are."""
+    for name, starts in (("alone", (0, 20)), ("pair", (0, 12))):
+        x = np.full((2, 40, 20, 3), np.nan)
+        body = np.random.default_rng(0).uniform(0, 1, (20, 3))
+        x[0, starts[0] : starts[0] + 20], x[1, starts[1] :] = body, body + 3
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "a.npy", x)
+    assert (survey(tmp_path / "alone").people, survey(tmp_path / "pair").people) == (1, 2)
+
+
+def test_a_reason_is_given_once(tmp_path: Path) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.json").write_text("{}")
+    with pytest.raises(DataError) as caught:
+        survey(tmp_path)
+    assert str(caught.value).count("does not look like") == 1 and "a.json and 3 more" in str(caught.value)
+
+
 def test_folders_without_recordings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="absent: no such folder"):
         survey(tmp_path / "absent")

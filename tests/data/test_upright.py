@@ -47,6 +47,21 @@ def test_what_is_sound_is_not_touched(standing: np.ndarray) -> None:
     assert find_upright([measure(sequence)]).apply(sequence) is sequence
 
 
+@pytest.mark.parametrize("channels", [2, 3])
+@pytest.mark.parametrize(("up", "found"), [("y", "y"), ("x", "y"), ("-x", "y"), ("z", "y"), ("-y", "-y")])
+def test_people_may_lie_where_the_reader_knows_up(standing: np.ndarray, up: str, found: str, channels: int) -> None:
+    lying = recorded(standing, up, channels=channels)
+    lying.extra["y_is_up"] = True
+    assert find_upright([measure(lying)]).up == found
+
+
+def test_pictures_have_no_unit(standing: np.ndarray) -> None:
+    shares = recorded(standing)
+    shares.extra["in_image"] = True
+    upright = find_upright([measure(shares)])
+    assert upright.unit == "" and not any("units" in line for line in upright.describe())
+
+
 def test_two_channels_are_turned_over_at_most(standing: np.ndarray) -> None:
     down = recorded(standing, channels=2)
     down.positions[..., 1] *= -1

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from mutations import SMALL, damaged, refusal, survives
 
 from halpose import io
+from halpose.errors import FormatError
 from halpose.io import blazepose
+from halpose.skeleton import load_layout
 
 Form = Callable[[list[Any]], Any]
 
@@ -79,6 +81,36 @@ def test_two_coordinates_stay_two(tmp_path: Path) -> None:
     assert clip.confidence is not None
 
 
+def test_seventeen_landmarks_are_those_of_coco(tmp_path: Path) -> None:
+    """As MoveNet's and other detectors of TensorFlow.js give them, with a z or without."""
+    made = landmarks()[:, :, :17]
+    names = load_layout("coco17").joints
+    for more in ({}, {"z": 0.5}):
+        frames = [
+            {
+                "keypoints": [
+                    {"x": x, "y": y, "score": c, "name": n, **more} for n, (x, y, _, c) in zip(names, b, strict=True)
+                ]
+            }
+            for b in made[:, 0].tolist()
+        ]
+        path = make_file(tmp_path / "a.json", frames)
+        assert io.sniff(path) == "blazepose"
+        (clip,) = io.read(path)
+        assert (clip.layout, clip.people) == ("coco17", ("1",))
+        np.testing.assert_array_equal(clip.positions[0], (made[:, 0, :, :2] * (1, -1)).astype(np.float32))
+    frames[2]["keypoints"] = points(landmarks()[0, 0])
+    with pytest.raises(FormatError, match="frame 2 has 33 landmarks, not 17"):
+        list(io.read(make_file(tmp_path / "a.json", frames)))
+
+
+def test_somebody_alone_is_one_person_however_they_jump(tmp_path: Path) -> None:
+    made = landmarks(8)
+    made[5:, ..., :2] += 40
+    (clip,) = io.read(make_file(tmp_path / "a.json", [{"landmarks": points(people[0])} for people in made]))
+    assert clip.people == ("1",) and np.isfinite(clip.positions).all()
+
+
 def test_metres_are_preferred_to_the_image(tmp_path: Path) -> None:
     image, world = landmarks(seed=1), landmarks(seed=2)
     frames = [
@@ -91,7 +123,7 @@ def test_metres_are_preferred_to_the_image(tmp_path: Path) -> None:
     expected = (world[:, 0, :, :3] * (1, -1, -1)).astype(np.float32)
     expected[1] = np.nan
     np.testing.assert_array_equal(clip.positions[0], expected)
-    assert clip.extra == {}
+    assert clip.extra == {"y_is_up": True}
 
 
 def test_pixels_where_the_size_of_the_image_is_known(tmp_path: Path) -> None:
@@ -99,7 +131,7 @@ def test_pixels_where_the_size_of_the_image_is_known(tmp_path: Path) -> None:
     content = {"width": 640, "height": 480, "frames": [points(people[0]) for people in made]}
     (clip,) = io.read(make_file(tmp_path / "a.json", content))
     np.testing.assert_allclose(clip.positions[0], made[:, 0, :, :3] * (640, -480, -640), rtol=1e-6)
-    assert clip.extra == {"img_shape": (480, 640)}
+    assert clip.extra == {"img_shape": (480, 640), "y_is_up": True, "in_image": True}
 
 
 def test_when_each_frame_was_tells_the_rate(tmp_path: Path) -> None:
@@ -138,7 +170,7 @@ def test_frames_without_anybody_are_missing(tmp_path: Path) -> None:
         *(({"frames": []}, "no list of frames"), ({"landmarks": "x"}, "no list of frames")),
         ([None, {}], "nobody in any of 2 frames"),
         ([{"landmarks": points(landmarks()[0, 0][:20])}], "frame 0 has 20 landmarks, not 33"),
-        ([{"landmarks": [3] * 33}], "frame 0 has 1 landmarks, not 33"),
+        ([{"landmarks": [3] * 33}], "frame 0 has 1 landmarks, not 33 or 17"),
         ([{"landmarks": [{"x": "1", "y": 1, "z": 1}] * 33}], "not numbers"),
         ([{"landmarks": [{"x": 0, "y": 0, "z": 0}] * 33}], "nobody in any frame"),
         ([[[1, 2, 3]] * 32 + [[1]]], "not numbers"),

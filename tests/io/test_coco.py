@@ -80,7 +80,7 @@ def test_annotations(tmp_path: Path) -> None:
     path = make_file(tmp_path / "b.json", content)
     assert io.sniff(path) == "coco"
     (clip,) = io.read(path)
-    assert clip.name == "b" and clip.people == ("0", "1") and clip.extra == {"img_shape": (480, 640)}
+    assert clip.name == "b" and clip.people == ("0", "1") and clip.extra["img_shape"] == (480, 640)
     assert clip.confidence is not None
     assert clip.confidence[0, 0, :3].tolist() == [0.5, 0, 1] and (clip.confidence[1] == 1).all()
     assert np.isnan(clip.positions[0, 0, 1]).all() and np.isfinite(clip.positions).sum() == clip.positions.size - 2

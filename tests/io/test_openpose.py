@@ -83,6 +83,30 @@ def test_frames_without_names_are_called_as_their_folder(tmp_path: Path) -> None
     assert clip.name == "kick" and clip.frames == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "called"), [("{:03d}.json", "poses"), ("walk-{}.json", "walk"), ("a1_{:05d}.json", "a1")]
+)
+def test_files_of_a_frame_may_be_called_by_any_number(tmp_path: Path, name: str, called: str) -> None:
+    made = bodies(12, 1)
+    for at, people in enumerate(made):
+        path = tmp_path / "poses" / name.format(at)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(frame_of(people)))
+    files = sorted(path.parent.iterdir())
+    assert io.recordings(files) == [path.parent] and io.sniff(path.parent) == "openpose"
+    (clip,) = io.read(path.parent)
+    agree(clip, made)
+    assert clip.name == called
+
+
+def test_numbered_recordings_are_not_frames(tmp_path: Path) -> None:
+    files = [make_file(tmp_path / f"take_{at}.json") for at in range(3)]
+    assert io.recordings(files) == files
+    single = tmp_path / "1.json"
+    single.write_text(json.dumps(frame_of(bodies(1)[0])))
+    assert io.recordings([single]) == [single], "one file alone may be all there is"
+
+
 def test_absent_people_frames_and_joints_are_missing(tmp_path: Path) -> None:
     made = bodies(5, 1)
     made[1, 0, 4] = 0

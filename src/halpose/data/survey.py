@@ -21,7 +21,8 @@ from halpose.skeleton import Layout, Sequence
 
 # Enough recordings, and clips of one, to tell unit, axis and people.
 SAMPLE, CLIPS = 48, 4
-# A person who is seen in fewer frames than this share is not counted.
+# So many people are counted as are seen at once in this share of the frames; one who is lost and found again has two
+# rows, never at once.
 _SEEN = 0.1
 MOST_PEOPLE = 2
 
@@ -159,8 +160,7 @@ def _look_into(
         except OtherSkeleton as error:
             raise DataError(f"{root}: {error}") from None
         measured.setdefault(clip.skeleton.name, []).append(measure(clip))
-        seen = np.isfinite(clip.positions[..., 0]).any(axis=2).mean(axis=1)
-        people = max(people, int((seen >= _SEEN).sum()))
+        people = max(people, _together(clip))
         rates[round(clip.fps, 3)] += 1
     return Survey(
         root=root,
@@ -180,10 +180,22 @@ def _look_into(
     )
 
 
+def _together(clip: Sequence) -> int:
+    """How many people there are, by how many are seen in one frame."""
+    seen = np.isfinite(clip.positions[..., 0]).any(axis=2)
+    at_once = np.sort(seen[:, seen.any(axis=0)].sum(axis=0))
+    return int(at_once[len(at_once) - max(1, int(_SEEN * len(at_once)))]) if len(at_once) else 1
+
+
 def _nothing(folder: Path, unknown: list[SetAside], ignored: Mapping[str, int]) -> str:
     endings = ", ".join(sorted({ending for format in io.FORMATS.values() for ending in format.suffixes}))
     if unknown:
-        said = "; ".join(f"{item.file}: {item.reason}" for item in unknown[:3])
+        reasons = Counter(item.reason for item in unknown)
+        first = {item.reason: item.file for item in reversed(unknown)}
+        said = "; ".join(
+            f"{first[reason]}{f' and {count - 1} more' * (count > 1)}: {reason}"
+            for reason, count in reasons.most_common(3)
+        )
         return f"{folder}: no recording in a known format: {said}"
     kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(ignored.items())) or "nothing"
     packed = any(PurePosixPath(f"x{ending}").suffix in (".zip", ".gz", ".7z", ".tar", ".rar") for ending in ignored)

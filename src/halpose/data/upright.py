@@ -4,6 +4,9 @@ Many files state neither. A grown body measures about 1.45 m from the head down 
 in whatever posture, so its length tells the unit; and people keep hips and head above their feet most of the time, also
 when they bend or sit, so the mean of that direction tells the axis. Both are decided once for a folder, by a sample of
 its recordings, and said in the report; what is not clear is left.
+
+Where the reader knows that y is up, as of pictures, people may lie, crawl or do push-ups: then only bodies that hang
+head down tell something, namely that y was not turned.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.joint_names import common_names
 from halpose.skeleton import Layout, Sequence
 
@@ -103,8 +107,13 @@ def measure(sequence: Sequence) -> Measured:
     frames = np.flatnonzero(seen[people[0]].any(axis=1))
     frames = frames[:: max(1, len(frames) // _FRAMES)]
     body = sequence.positions[people[0], frames].astype(np.float64)
-    length = _length(body, layout) if body.shape[-1] == 3 else None
-    return Measured(length, _direction(body, layout))
+    has_length = body.shape[-1] == 3 and not sequence.extra.get(IN_IMAGE)
+    length = _length(body, layout) if has_length else None
+    up = _direction(body, layout)
+    if sequence.extra.get(Y_IS_UP):
+        hangs = up is not None and _axis(np.array(up)) == "-y"
+        up = (0.0, -1.0 if hangs else 1.0, 0.0)[: body.shape[-1]]
+    return Measured(length, up)
 
 
 def _length(body: Float[np.ndarray, "t v c"], layout: Layout) -> float | None:

@@ -12,6 +12,7 @@ To add a format, write a module with a `Format`, and its line in `FORMATS`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,7 +41,7 @@ from halpose.io import (
     ucla,
     utd,
 )
-from halpose.io.base import Format, refused
+from halpose.io.base import NUMBERED, Format, refused
 from halpose.skeleton import Sequence
 
 __all__ = ["FORMATS", "Format", "find_format", "read", "recordings", "sniff", "write"]
@@ -89,14 +90,31 @@ def recordings(files: Iterable[Path]) -> list[Path]:
     """What to give to `read`, of files that were found: themselves, or the folder of those that hold one frame each.
 
     Args:
-        files: paths of files; a path is judged by its name and not opened.
+        files: paths of files; a path is judged by its name. Of those that are called by a number, as `012.json` or
+            `walk_012.json`, the first of a folder is opened to see whether it holds a single frame.
 
     Returns:
         Files and folders in the order in which they come first, none twice.
     """
+    listed = list(files)
     patterns = [format.frame_name for format in FORMATS.values() if format.frame_name is not None]
-    found = (file.parent if any(known.fullmatch(file.name) for known in patterns) else file for file in files)
-    return list(dict.fromkeys(found))
+    numbered = Counter(file.parent for file in listed if NUMBERED.fullmatch(file.name))
+    framed: dict[Path, bool] = {}
+
+    def is_frame(file: Path) -> bool:
+        if any(known.fullmatch(file.name) for known in patterns):
+            return True
+        if numbered[file.parent] < 2 or not NUMBERED.fullmatch(file.name):
+            return False
+        if file.parent not in framed:
+            framed[file.parent] = any(
+                format.holds_frame(file)
+                for format in FORMATS.values()
+                if format.holds_frame is not None and file.suffix.lower() in format.suffixes
+            )
+        return framed[file.parent]
+
+    return list(dict.fromkeys(file.parent if is_frame(file) else file for file in listed))
 
 
 def sniff(path: str | Path) -> str:

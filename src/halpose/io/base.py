@@ -16,6 +16,8 @@ from halpose.skeleton import Sequence
 
 # A day of two people at 30 frames a second is under a gigabyte of text; anything larger is not a recording.
 LARGEST_FILE = 1 << 30
+# A file called by a number: 012.json, walk_012.json, frame-12.json.
+NUMBERED = re.compile(r"(?:(?P<name>.*?)[_\-. ]*)?(?P<frame>\d{1,15})\.\w+")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Format:
         write: writes clips to a file, where halpose can write this format.
         frame_name: the whole name of files that hold one frame each, where there are such; their folder is then what
             `sniff` and `read` are given, as they are given a file. See `halpose.io.recordings`.
+        holds_frame: whether a file of another name that ends in a number holds one frame only, by its content.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Format:
     read: Callable[[Path], Iterator[Sequence]]
     write: Callable[[Path, list[Sequence]], None] | None = None
     frame_name: re.Pattern[str] | None = None
+    holds_frame: Callable[[Path], bool] | None = None
 
 
 def refused(path: Path, what: str, remedy: str) -> FormatError:

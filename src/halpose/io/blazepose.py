@@ -1,10 +1,11 @@
-"""MediaPipe Pose (BlazePose): 33 landmarks a frame, as programs write its results to JSON.
+"""MediaPipe Pose (BlazePose) and MoveNet: 33 or 17 landmarks a frame, as programs write their results to JSON.
 
-There is no official file. Read are lists of frames, also under `frames`, `results` or `data`. A frame is a list of 33
+There is no official file. Read are lists of frames, also under `frames`, `results` or `data`. A frame is a list of the
 landmarks, or an object that has it under the names of MediaPipe's results (`pose_landmarks`, `landmarks`, `keypoints`,
 and of those in metres, which are preferred, `pose_world_landmarks`, `worldLandmarks`, `keypoints3D`), or a list of
 several people's. A landmark is `{"x", "y", "z", "visibility"}` or a list of these numbers; visibility, or score, is
-its confidence.
+its confidence. 17 landmarks are those of COCO, in two coordinates. Where no frame shows two people, all frames show the
+same one, however far the body jumps: most of these programs look for one person.
 
 World landmarks are metres around the middle of the hips. Others are shares of the image's width and height, and pixels
 here where the file says `width` and `height`; z is of the scale of x. y points down and z away from the camera: both
@@ -13,6 +14,7 @@ are turned, so that y points up and left stays left. `fps`, or `timestamp_ms` in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,10 @@ import numpy as np
 
 from halpose.io.base import Format, refused
 from halpose.io.json_file import read_beginning, read_json, to_numbers, to_whole
-from halpose.io.poses import Found, assemble, image_size
+from halpose.io.poses import IN_IMAGE, Found, assemble, image_size
 from halpose.skeleton import Sequence
 
-LAYOUT, JOINTS = "mediapipe33", 33
+LAYOUTS = {33: "mediapipe33", 17: "coco17"}
 _FRAMES = ("frames", "results", "data")
 _WORLD = (
     "pose_world_landmarks",
@@ -35,8 +37,9 @@ _WORLD = (
     "keypoints_3d",
 )
 _IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark", "keypoints")
+_OBJECTS = re.compile(rb'"keypoints"\s*:\s*\[\s*\{')
 _NUMBER = ("frame", "frame_id", "frame_index", "frame_number")
-_REMEDY = "expected a list of frames with 33 landmarks of x, y, z and visibility"
+_REMEDY = "expected a list of frames with 33 landmarks of x, y, z and visibility, or 17 of x, y and score"
 
 
 def read(path: Path) -> Iterator[Sequence]:
@@ -49,26 +52,34 @@ def read(path: Path) -> Iterator[Sequence]:
     about = content if isinstance(content, dict) else {}
     frames = _frames(path, content)
     is_world = any(_landmarks(frame, _WORLD) for frame in frames)
-    found, numbers = Found(), list[int]()
+    found, numbers, joints = Found(), list[int](), 0
     for order, frame in enumerate(frames):
         numbers.append(_number(frame, order))
         for body in _bodies(_landmarks(frame, _WORLD if is_world else _IMAGE)):
-            if len(body) != JOINTS:
-                raise refused(path, f"frame {order} has {len(body)} landmarks, not {JOINTS}", _REMEDY)
+            joints = joints or len(body)
+            if len(body) not in LAYOUTS or len(body) != joints:
+                raise refused(path, f"frame {order} has {len(body)} landmarks, not {_wanted(joints)}", _REMEDY)
             found.add(numbers[-1], [_point(point) for point in body])
     if not found.joints:
         raise refused(path, f"nobody in any of {len(frames)} frames", "leave it out")
+    if len(set(found.frames)) == len(found.frames):
+        found.tracks = ["1"] * len(found.frames)
     values = found.numbers(path)
     if values.ndim != 3:
         raise refused(path, "landmarks that are not of as many numbers each", _REMEDY)
-    channels = 2 if np.isnan(values[..., 2]).any() else 3
+    channels = 2 if joints == 17 or np.isnan(values[..., 2]).any() else 3
     positions = values[..., :channels] * (1, -1, -1)[:channels]
     size = {} if is_world else image_size(about.get("width"), about.get("height"))
     if size:
         height, width = size["img_shape"]
         positions *= (width, height, width)[:channels]
     confidence = None if np.isnan(values[..., 3]).all() else values[..., 3]
-    yield assemble(path, path.stem, LAYOUT, found, positions, confidence, numbers, _rate(about, frames), size)
+    extra = size | ({} if is_world else {IN_IMAGE: True})
+    yield assemble(path, path.stem, LAYOUTS[joints], found, positions, confidence, numbers, _rate(about, frames), extra)
+
+
+def _wanted(joints: int) -> str:
+    return str(joints) if joints in LAYOUTS else " or ".join(map(str, LAYOUTS))
 
 
 def _frames(path: Path, content: Any) -> list[Any]:
@@ -143,14 +154,15 @@ def _rate(about: dict[str, Any], frames: list[Any]) -> float:
 
 
 def sniff(path: Path) -> bool:
-    """Whether it soon speaks of landmarks or of the visibility of points."""
+    """Whether it soon speaks of landmarks, of the visibility of points, or of key points that are objects."""
     head = read_beginning(path).lower()
-    return any(word in head for word in (b"landmark", b'"visibility"', b'"keypoints3d"'))
+    known = any(word in head for word in (b"landmark", b'"visibility"', b'"keypoints3d"'))
+    return known or _OBJECTS.search(head) is not None
 
 
 FORMAT = Format(
     name="blazepose",
-    description="MediaPipe Pose (BlazePose) .json (33 joints, 3 coordinates)",
+    description="MediaPipe Pose (BlazePose) .json (33 joints, 3 coordinates), MoveNet .json (17 joints)",
     suffixes=(".json",),
     sniff=sniff,
     read=read,

@@ -1,5 +1,7 @@
 """OpenPose: a JSON file for each frame, `NAME_000000000012_keypoints.json`, or all frames in one file.
 
+Files of a frame may be called otherwise, as long as a number ends their names: `012.json`, `walk_012.json`.
+
 `{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, confidence, ...]}]}`: 25 joints (BODY_25), 18 (COCO), or
 135, of which the 17 of COCO that begin them are kept. Hands and faces are not read. Pixels with y down, turned to y
 up. People are not followed by OpenPose and are followed here.
@@ -17,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from halpose.errors import FormatError
-from halpose.io.base import LARGEST_FILE, Format, refused
+from halpose.io.base import LARGEST_FILE, NUMBERED, Format, refused
 from halpose.io.json_file import read_beginning, read_json, to_whole
 from halpose.io.poses import Found, assemble, image_place, track_of, triples
 from halpose.skeleton import Sequence
 
 LAYOUTS = {25: "openpose25", 18: "openpose18", 135: "coco17"}
 FRAME_NAME = re.compile(r"(?:(?P<name>.+)_)?(?P<frame>\d{1,15})_keypoints\.json", re.IGNORECASE)
+# What a file of a single frame begins with; in one of many frames a list or a name stands before the people.
+_ONE_FRAME = re.compile(rb'\{\s*(?:"version"\s*:\s*[\w."]+\s*,\s*)?"(?:people|bodies)"\s*:\s*\[')
 _FRAME_BYTES = 1 << 24
 _MOST_FILES = 1 << 20
 _PEOPLE = ("people", "bodies")
@@ -55,10 +59,7 @@ def _frame_files(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     """For each recording, its frames' numbers and files."""
     found: dict[str, list[tuple[int, Path]]] = {}
     size = 0
-    for number, file in enumerate(sorted(folder.iterdir())):
-        match = FRAME_NAME.fullmatch(file.name)
-        if match is None or not file.is_file():
-            continue
+    for number, (file, match) in enumerate(_frames_in(folder)):
         size += file.stat().st_size
         if number > _MOST_FILES or size > LARGEST_FILE:
             raise refused(folder, "more frames than a recording has", "give each recording its own folder")
@@ -66,6 +67,19 @@ def _frame_files(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     if not found:
         raise refused(folder, "no files of one frame each", "expected files like NAME_000000000012_keypoints.json")
     return found
+
+
+def _frames_in(folder: Path) -> list[tuple[Path, re.Match[str]]]:
+    """Files of one frame each, and what their names say: named as OpenPose does, or by a number alone."""
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".json" and file.is_file()]
+    own = [(file, match) for file in files if (match := FRAME_NAME.fullmatch(file.name))]
+    other = [(file, match) for file in files if (match := NUMBERED.fullmatch(file.name))]
+    return own + other if other and holds_frame(other[0][0]) else own
+
+
+def holds_frame(path: Path) -> bool:
+    """Whether a file begins as one of a single frame does."""
+    return _ONE_FRAME.match(read_beginning(path)) is not None
 
 
 def _folder(folder: Path, name: str, files: list[tuple[int, Path]]) -> Sequence:
@@ -154,8 +168,7 @@ def sniff(path: Path) -> bool:
     """Whether it soon speaks of people, or is a folder with a file that does."""
     if path.is_dir():
         try:
-            frames = (file for file in path.iterdir() if FRAME_NAME.fullmatch(file.name))
-            path = next(frames, path)
+            path = next((file for file, _ in _frames_in(path)), path)
         except OSError:
             return False
     head = read_beginning(path)
@@ -171,4 +184,5 @@ FORMAT = Format(
     sniff=sniff,
     read=read,
     frame_name=FRAME_NAME,
+    holds_frame=holds_frame,
 )

@@ -5,7 +5,7 @@ so that the sign of an image's y is turned. A joint is missing (NaN) where its c
 where x and y are both 0; so is a body of zeros. Confidence is kept, within 0..1, and is 0 where a joint is missing.
 People whom the file does not follow from frame to frame are followed here (`halpose.io.linking`). Frames between the
 first and the last that the file does not speak of show nobody. Frames per second are 0, unknown, unless the file says
-them.
+them. That y is up is known and need not be told by how people stand.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from halpose.io.json_file import to_numbers, to_whole
 from halpose.io.linking import link
 from halpose.skeleton import Sequence
 
+# Keys of `Sequence.extra`: y is up because the picture has it so, whatever the people do, who may lie; and lengths are
+# those of the picture, which has no unit.
+Y_IS_UP, IN_IMAGE = "y_is_up", "in_image"
 _LARGEST = 1 << 28  # coordinates of a recording, a gigabyte
 _MOST_PEOPLE = 128  # in a frame
 _SPARSE = 10
@@ -139,7 +142,7 @@ def assemble(
         people=people,
         fps=fps,
         confidence=sureness,
-        extra=extra or {},
+        extra={Y_IS_UP: True, **(extra or {})},
     )
 
 
