@@ -55,6 +55,7 @@ HALP_AND_CONTROLS: dict[str, tuple[str, ...]] = {
     "pull inside": ("method=pull", "placement=inside"),
     "halp beside": ("placement=beside",),
     "halp inside": ("placement=inside",),
+    "halp own inside": ("placement=inside", "toward=own"),
     "moco rate 1e-3": ("method=moco", "learning_rate=1e-3"),
     "moco rate 4e-3": ("method=moco", "learning_rate=4e-3"),
     "moco temperature 0.07": ("method=moco", "contrast.temperature=0.07"),
@@ -106,6 +107,34 @@ GRIDS = {
         seeds=10,
         folds=5,
         supervised=True,
+    ),
+    "variants": Grid(
+        about="Which form of the term does best, and which measure of the diagnosis foretells it?",
+        prediction="A mean over walks to all other prototypes is the key and a little of the mean of all prototypes: "
+        "a pull and less spread, so `halp beside` and `pull` stay alike. What could differ: walks to neighbours only, "
+        "and walks to the anchor's own prototype, the one direction in which other clips of its class lie. Own inside: "
+        "up to a point of k-NN where most nearest keys are of the same class; a loss where prototypes mix classes.",
+        recipe={"utd-mhad": "halp", "nw-ucla": "halp", "msr-action3d": "halp"},
+        shared=("steps=600", "data.split=fold", "diagnose=true"),
+        variants={
+            "moco": ("method=moco",),
+            "pull inside": ("method=pull", "placement=inside"),
+            "inside": (),
+            "nearest 1": ("nearest=1",),
+            "nearest 3": ("nearest=3",),
+            "hard": ("interval=published", "hardness=0.2"),
+            "rejected": ("rejected=negatives",),
+            "own": ("toward=own",),
+            "own near": ("toward=own", "hardness=0.4"),
+            "own 60": ("toward=own", "halp.prototypes=60"),
+            "own beside": ("toward=own", "placement=beside", "halp.weight=0.3"),
+            "own early": ("toward=own", "halp.start=0.15"),
+            "inside 60": ("halp.prototypes=60",),
+            "inside strong": ("halp.weight=3",),
+        },
+        controls=("pull inside",),
+        seeds=5,
+        folds=5,
     ),
     "synthetic": Grid(
         about="43 200 synthetic clips, 60 actions, 40 people: does HaLP bring more where there are many clips?",

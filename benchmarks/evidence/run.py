@@ -5,7 +5,8 @@
 Each cell is (data set, variant, seed). Cells of one data set and seed fork from the same MoCo warm-up, so that they
 differ only in what follows, and see the same clips in the same views. Rows go to `OUT/results.jsonl`, one for each
 part and protocol; a cell that is there is not run again. Raw coordinates and the untrained encoder are scored once.
-`summarise.py` makes the tables.
+Where a grid asks for it, `OUT/diagnosis.jsonl` has a row for each cell. `summarise.py` makes the tables, `page.py` the
+pictures.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diagnosis import diagnose
 from folds import fold
 from grid import GRIDS, Grid
 
@@ -89,6 +91,9 @@ def run_cells(
         if grid.raw and variant == variants[0] and seed < max(1, grid.folds):
             kinds = (*kinds, "raw")
         rows = score(run, store, kinds, chosen.device, common, grid)
+        if "diagnose=true" in grid.shared:
+            cell = {key: common[key] for key in ("grid", "set", "variant", "seed")}
+            write_rows(chosen.out / "diagnosis.jsonl", [cell | diagnose(run, store)])
         write_rows(results, rows)
         shown = "  ".join(
             f"{row['part'][:3]} {row['protocol']} {100 * row['top1']:.1f}"

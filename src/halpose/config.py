@@ -152,8 +152,9 @@ class HalpConfig:
     """Eq. 8 beside InfoNCE, or every hallucinated positive inside an InfoNCE with the queue's negatives."""
     anchor: Literal["key", "query"] = "key"
     """The vector that walks (paper: the key)."""
-    toward: Literal["prototypes", "query"] = "prototypes"
-    """Where to walk: to a prototype (paper), or to the query (its ablation; t in (0, lambda), no filter)."""
+    toward: Literal["prototypes", "query", "own"] = "prototypes"
+    """Where to walk: to a prototype (paper), to the query (its ablation) or to the anchor's own prototype (not in the
+    paper); on the last two ways t is in (0, lambda) and there is nothing to filter."""
     prototypes_from: Literal["own", "carried", "direct"] = "own"
     """With several streams: a stream's own prototypes (paper); the groups that each other stream finds, their means
     taken in this stream's space; or the other streams' prototypes as they are."""

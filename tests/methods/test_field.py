@@ -240,19 +240,24 @@ def test_a_group_without_a_point_gets_the_mean_of_all() -> None:
     torch.testing.assert_close(means[0], means[1])
 
 
-def test_toward_the_query_walks_between_key_and_query() -> None:
-    config = replace(CONFIG, halp=replace(CONFIG.halp, toward="query", estimator="sampled", positives=5, hardness=0.6))
-    made = output(3)
+@pytest.mark.parametrize("toward", ["query", "own"])
+def test_walks_to_the_query_and_to_the_own_prototype(toward: str) -> None:
+    config = replace(CONFIG, halp=replace(CONFIG.halp, toward=toward, estimator="sampled", positives=5, hardness=0.6))
+    made, prototypes = output(3), unit(3, 6, seed=0)
     made = replace(made, query=made.query.clone().requires_grad_())
-    loss, kept = HaLP(config).of_output(made, unit(3, 6, seed=0), torch.Generator().manual_seed(4))
+    loss, kept = HaLP(config).of_output(made, prototypes, torch.Generator().manual_seed(4))
     t = 0.6 * torch.rand(4, 5, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     slow = 0.0
     for i in range(4):
         k, q = made.key[i], made.query[i].detach()
-        omega = math.acos(float(k @ q))
+        own = max(range(3), key=lambda n: float(k @ prototypes[n]))
+        goal = q if toward == "query" else prototypes[own]
+        omega = math.acos(float(k @ goal))
         for share in t[i].tolist():
-            point = (math.sin((1 - share) * omega) * k + math.sin(share * omega) * q) / math.sin(omega)
+            point = (math.sin((1 - share) * omega) * k + math.sin(share * omega) * goal) / math.sin(omega)
             assert float(point.norm()) == pytest.approx(1)
+            if toward == "own":
+                assert int((prototypes @ point).argmax()) == own  # a cell is convex: nothing to filter
             slow -= float(point @ q) / 0.2 / 20
     assert loss.item() == pytest.approx(slow, rel=1e-10)
     assert kept == 1

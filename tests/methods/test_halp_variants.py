@@ -253,6 +253,8 @@ def test_mu_is_never_negative_and_near_one_where_all_is_solved() -> None:
         ({"rejected": "negatives", "placement": "inside", "toward": "query"}, "toward = query the rank filter rejects"),
         ({"nearest": 8}, "halp.nearest is 8, but of halp.prototypes 8 only 7 are others"),
         ({"nearest": 2, "toward": "query"}, "halp.toward = query walks toward no prototype; set nearest=0"),
+        ({"nearest": 2, "toward": "own"}, "halp.toward = own walks toward one prototype only; set nearest=0"),
+        ({"rejected": "negatives", "placement": "inside", "toward": "own"}, "toward = own the rank filter rejects"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from halpose.ablate.hardness import TOLERANCE, Keys, Objective, Space, Walks, compare_spaces, walk_all
 from halpose.data.store import Store
@@ -16,6 +17,7 @@ from halpose.engine.run import Run
 from halpose.errors import ConfigError
 from halpose.evaluate.base import Progress, silent
 from halpose.methods.halp import HaLP
+from halpose.parts.stream import Stream
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -66,14 +68,18 @@ def keys_of(run: Run, store: Store, anchors: int = ANCHORS) -> Keys:
             f"{run.path}: has no prototypes (HaLP began at no step of it); train longer with --steps, "
             "or let it begin earlier with --set halp.start=0.2"
         )
-    queue = stream.queue
-    order = (int(queue.cursor) - 1 - np.arange(queue.size)) % queue.size
-    keys, clips = queue.keys.cpu().double().numpy()[order], queue.clips.cpu().numpy()[order]
-    seen = clips >= 0
-    keys, clips = _unit(keys[seen]), clips[seen]
+    keys, clips = seen_keys(stream)
     labels = store.clips.label[store.part(run.config.data.split, run.config.data.part)][clips]
     prototypes = _unit(term.of_stream(name).cpu().double().numpy())
     return Keys(keys[:anchors], prototypes, clips[:anchors], labels[:anchors], keys, clips, labels)
+
+
+def seen_keys(stream: Stream) -> tuple[Float[np.ndarray, "k d"], Int[np.ndarray, " k"]]:
+    """The keys in a stream's queue, newest first, and the clip of each; places that no key has filled are left out."""
+    queue = stream.queue
+    order = (int(queue.cursor) - 1 - np.arange(queue.size)) % queue.size
+    keys, clips = queue.keys.cpu().double().numpy()[order], queue.clips.cpu().numpy()[order]
+    return _unit(keys[clips >= 0]), clips[clips >= 0]
 
 
 def solve(runs: Sequence[Path], store: Store, anchors: int = ANCHORS, progress: Progress = silent) -> list[Verdict]:

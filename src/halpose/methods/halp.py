@@ -138,8 +138,8 @@ class HaLP(DelayedTerm):
         """
         anchor = (output.key if self.config.anchor == "key" else output.query).detach()
         query_anchor, negatives = (output.query * anchor).sum(1, keepdim=True), output.negatives
-        if self.config.toward == "query":
-            target = output.query.detach()
+        if self.config.toward != "prototypes":
+            target = output.query.detach() if self.config.toward == "query" else own_prototype(anchor, prototypes)
             alpha, beta = self._between(anchor, target, generator, ranks, output.views)
             similarity = alpha * query_anchor + beta * (output.query * target).sum(1, keepdim=True)
             weight = torch.ones_like(similarity)
@@ -170,7 +170,8 @@ class HaLP(DelayedTerm):
     ) -> tuple[Tensor, Tensor]:
         """Coefficients of points on the geodesic from each anchor to a target of its own, t uniform in (0, lambda).
 
-        The paper tries this ("can query-key be used to hallucinate positives?") and says no more than that.
+        The paper tries the query ("can query-key be used to hallucinate positives?") and says no more than that. On the
+        way to its own prototype an anchor never leaves the cell, which is convex: nothing is rejected.
         """
         cosine = (anchor * target).sum(1, keepdim=True).clamp(-1.0, 1.0)
         shape = (len(anchor) * ranks.world, self.config.positives)
@@ -240,6 +241,11 @@ class HaLP(DelayedTerm):
                 self.of_stream(name, other).copy_(group_means(newest[name], member))
 
 
+def own_prototype(anchor: Float[Tensor, "b d"], prototypes: Float[Tensor, "n d"]) -> Float[Tensor, "b d"]:
+    """P* of each anchor: the prototype nearest to it."""
+    return prototypes[(anchor @ prototypes.T).argmax(1)]
+
+
 def check_variant(config: HalpConfig) -> None:
     """Settings of which some rule others out.
 
@@ -252,9 +258,10 @@ def check_variant(config: HalpConfig) -> None:
             f"halp.nearest is {config.nearest}, but of halp.prototypes {config.prototypes} only {others} are others "
             f"than the anchor's own; give at most {others}, or 0 for any"
         )
-    if config.nearest and config.toward == "query":
+    if config.nearest and config.toward != "prototypes":
+        goal = "no prototype" if config.toward == "query" else "one prototype only"
         raise ConfigError(
-            f"halp.nearest is {config.nearest}, but halp.toward = query walks toward no prototype; set nearest=0"
+            f"halp.nearest is {config.nearest}, but halp.toward = {config.toward} walks toward {goal}; set nearest=0"
         )
     if config.rejected == "dropped":
         return
@@ -263,8 +270,8 @@ def check_variant(config: HalpConfig) -> None:
             "halp.rejected = negatives needs halp.placement = inside: Eq. 8 has no denominator, and pushing a point "
             "away without one has no bound"
         )
-    if config.toward == "query" or config.estimator == "exact":
-        cause = "halp.toward = query" if config.toward == "query" else "halp.estimator = exact"
+    if config.toward != "prototypes" or config.estimator == "exact":
+        cause = f"halp.toward = {config.toward}" if config.toward != "prototypes" else "halp.estimator = exact"
         raise ConfigError(f"halp.rejected = negatives, but with {cause} the rank filter rejects nothing")
 
 
