@@ -144,6 +144,15 @@ def test_when_each_frame_was_tells_the_rate(tmp_path: Path) -> None:
         assert clip.fps == rate
 
 
+def test_frames_that_are_skipped_do_not_change_the_rate(tmp_path: Path) -> None:
+    frames: list[Any] = [{"landmarks": points(people[0])} for people in landmarks(4)]
+    for every, length, rate in ((2, 7, 25.0), (50, 4, 0.5)):  # numbers so far apart give the order only
+        for number, frame in enumerate(frames):
+            frame |= {"frame": every * number, "timestamp_ms": 40 * every * number}
+        (clip,) = io.read(make_file(tmp_path / "a.json", frames))
+        assert (clip.frames, clip.fps) == (length, rate)
+
+
 def test_several_people_are_followed(tmp_path: Path) -> None:
     made = landmarks(6, 2)
     order = np.random.default_rng(0).integers(0, 2, 6)

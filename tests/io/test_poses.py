@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,12 @@ def test_a_crowd_of_strangers_is_refused_before_memory_is_taken() -> None:
 )
 def test_what_the_name_of_an_image_tells(image: Any, place: tuple[str, int]) -> None:
     assert image_place(image, 99) == place
+
+
+def test_names_without_end_cost_nothing() -> None:
+    started = time.perf_counter()
+    assert image_place("1" * 100_000 + "a7", 99)[1] == 7
+    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(

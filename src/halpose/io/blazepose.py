@@ -23,7 +23,7 @@ import numpy as np
 
 from halpose.io.base import Format, refused
 from halpose.io.json_file import read_beginning, read_json, to_numbers, to_whole
-from halpose.io.poses import IN_IMAGE, Found, assemble, image_size
+from halpose.io.poses import IN_IMAGE, Found, assemble, image_size, places_of
 from halpose.skeleton import Sequence
 
 LAYOUTS = {33: "mediapipe33", 17: "coco17"}
@@ -75,7 +75,9 @@ def read(path: Path) -> Iterator[Sequence]:
         positions *= (width, height, width)[:channels]
     confidence = None if np.isnan(values[..., 3]).all() else values[..., 3]
     extra = size | ({} if is_world else {IN_IMAGE: True})
-    yield assemble(path, path.stem, LAYOUTS[joints], found, positions, confidence, numbers, _rate(about, frames), extra)
+    yield assemble(
+        path, path.stem, LAYOUTS[joints], found, positions, confidence, numbers, _rate(about, frames, numbers), extra
+    )
 
 
 def _wanted(joints: int) -> str:
@@ -141,15 +143,17 @@ def _number(frame: Any, order: int) -> int:
     return order if number is None else number
 
 
-def _rate(about: dict[str, Any], frames: list[Any]) -> float:
+def _rate(about: dict[str, Any], frames: list[Any], numbers: list[int]) -> float:
     """Frames per second where the file says them or when each frame was, within reason."""
     rate = about.get("fps", about.get("frame_rate"))
     if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 < rate <= 1e4:
         return float(rate)
     times = to_numbers([frame.get("timestamp_ms") if isinstance(frame, dict) else None for frame in frames])
-    if times is None or times.ndim != 1 or len(times) < 2:
+    if times is None or times.ndim != 1:
         return 0.0
-    step = float(np.median(np.diff(times)))
+    apart = np.diff(places_of(numbers)[0])  # of a program that skips frames, more than one
+    steps = np.diff(times)[apart > 0] / apart[apart > 0]
+    step = float(np.median(steps)) if len(steps) else 0.0
     return 1000 / step if 0.1 <= step <= 1e5 else 0.0
 
 

@@ -32,7 +32,7 @@ Y_IS_UP, IN_IMAGE = "y_is_up", "in_image"
 _LARGEST = 1 << 28  # coordinates of a recording, a gigabyte
 _MOST_PEOPLE = 128  # in a frame
 _SPARSE = 10
-_LAST_NUMBER = re.compile(r"^(?P<name>.*?)(?P<number>\d+)\D*$", re.DOTALL)
+_DIGITS = re.compile(r"\d+")
 _REMEDY = "write it again, or leave it out"
 
 
@@ -120,7 +120,7 @@ def assemble(
     there = np.isfinite(positions[..., 0]).any(axis=1)
     if not there.any():
         raise refused(path, "nobody in any frame", "leave it out")
-    places, length = _places(found.frames, every_frame)
+    places, length = places_of(found.frames, every_frame)
     order = np.flatnonzero(there)[np.argsort(places[there], kind="stable")]
     frames, positions = places[order], positions[order]
     if np.bincount(frames).max() > _MOST_PEOPLE:
@@ -146,10 +146,14 @@ def assemble(
     )
 
 
-def _places(frames: Items[int], every_frame: Items[int]) -> tuple[Int[np.ndarray, " d"], int]:
+def places_of(frames: Items[int], every_frame: Items[int] = ()) -> tuple[Int[np.ndarray, " d"], int]:
     """Where in the recording each frame stands, and how many frames the recording has.
 
     Numbers of which most are absent are names and not times (COCO numbers its images so): they give the order only.
+
+    Args:
+        frames: numbers of the frames that are asked for.
+        every_frame: of others that there are.
     """
     there = np.unique(np.array([*frames, *every_frame], dtype=np.int64))
     span = int(there[-1] - there[0]) + 1
@@ -206,11 +210,11 @@ def image_place(image: Any, order: int) -> tuple[str, int]:
     if not isinstance(image, str):
         return "", order
     file = PurePosixPath(image.replace("\\", "/"))
-    match = _LAST_NUMBER.match(file.stem)
-    if match is None or len(match["number"]) > 15:
+    numbers = list(_DIGITS.finditer(file.stem))
+    if not numbers or len(numbers[-1][0]) > 15:
         return file.parent.name, order
-    name = match["name"].strip("_-. ")
-    return "_".join(part for part in (file.parent.name, name) if part), int(match["number"])
+    name = file.stem[: numbers[-1].start()].strip("_-. ")
+    return "_".join(part for part in (file.parent.name, name) if part), int(numbers[-1][0])
 
 
 def track_of(value: Any) -> str:
