@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -37,6 +36,7 @@ from halpose.data.store_files import (
     read_clips,
     write_header,
 )
+from halpose.data.whole_folder import WholeFolder
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout
 
@@ -52,9 +52,7 @@ class StoreWriter:
             writer.set_split("x-sub", codes)
 
     Frames and columns go straight to disk, so memory holds eight bytes a clip. Everything is written to
-    `.NAME.partial` beside the target and renamed at the end: whatever stops the program, there is a whole
-    store or none. An exception removes the partial directory; what a killed program left is removed by the
-    next writer for the same target.
+    `.NAME.partial` beside the target and renamed at the end (`halpose.data.whole_folder`); an exception removes it.
 
     Args:
         path: the directory to make.
@@ -98,15 +96,12 @@ class StoreWriter:
         self.synthetic = synthetic
         self.provenance: dict[str, Any] = dict(provenance or {})
         self.report: dict[str, Any] = {}
-        self._overwrite = overwrite
         self._dtype = np.dtype(dtype)
         if self._dtype not in (np.float32, np.float16):
             raise ConfigError(f"a store holds float32 or float16, not {self._dtype}")
         self._shape = (people, len(layout), channels)
-        self._partial = self.path.parent / f".{self.path.name}.partial"
-        self._replaced = self.path.parent / f".{self.path.name}.replaced"
-        self._lock: int | None = None
-        self._claimed = False
+        self._folder = WholeFolder(self.path, overwrite)
+        self._partial = self._folder.partial
         self._file: BinaryIO | None = None
         self._sure: BinaryIO | None = None
         self._has_confidence = False
@@ -120,11 +115,7 @@ class StoreWriter:
 
     def __enter__(self) -> StoreWriter:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self._replaced.exists() and not self.path.exists():
-                self._replaced.rename(self.path)  # a replacement was killed between its two renames
-            self._check_target()
-            self._claim_partial()
+            self._folder.begin()
             self._file = (self._partial / FRAMES).open("wb")
             write_header(self._file, self._dtype, (0, *self._shape))
             # Kept beside the frames from the first clip on, and dropped at the end where it tells no more than NaN do:
@@ -236,35 +227,6 @@ class StoreWriter:
             raise StoreError(f"split {name}: codes are 0 train, 1 validation, 2 test, -1 not in the split")
         self._splits[name] = codes.astype(np.int8)
 
-    def _check_target(self) -> None:
-        if not self.path.exists():
-            return
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
-        elif not (self.path / META).is_file():
-            raise StoreError(f"{self.path}: not a store, so it is left alone; choose another place")
-        elif not self._overwrite:
-            raise StoreError(f"{self.path}: there is a store already; choose another place or ask to overwrite it")
-
-    def _claim_partial(self) -> None:
-        """Make the partial directory ours and empty, unless a living process holds it."""
-        self._partial.mkdir(exist_ok=True)
-        with suppress(ImportError):  # Windows has no fcntl: there, two writers at once are not noticed
-            import fcntl
-
-            self._lock = os.open(self._partial, os.O_RDONLY)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(self._lock)
-                self._lock = None
-                raise StoreError(f"{self.path}: another process is writing this store; wait for it") from None
-            except OSError:  # a file system without locks
-                pass
-        self._claimed = True
-        for leftover in self._partial.iterdir():
-            leftover.unlink()
-
     def _finish(self) -> None:
         if not self._count:
             raise StoreError(f"{self.path}: no clip was written, so no store is made; see what was set aside")
@@ -305,21 +267,7 @@ class StoreWriter:
         frames = map_frames(self._partial)
         check_agreement(self._partial, meta, frames, read_clips(self._partial, tuple(self._splits)))
         map_confidence(self._partial, meta, frames)
-        self._put_in_place()
-
-    def _put_in_place(self) -> None:
-        self._check_target()
-        if self.path.exists():
-            shutil.rmtree(self._replaced, ignore_errors=True)
-            self.path.rename(self._replaced)
-        try:
-            self._partial.rename(self.path)
-        except BaseException:
-            if self._replaced.exists():
-                self._replaced.rename(self.path)
-            raise
-        self._claimed = False
-        shutil.rmtree(self._replaced, ignore_errors=True)
+        self._folder.put_in_place()
 
     def _discard(self) -> None:
         """Let go of the files and the lock, and remove the partial directory if it is still ours."""
@@ -332,12 +280,7 @@ class StoreWriter:
             with suppress(OSError):
                 self._columns.close()
             self._columns = None
-        if self._claimed:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._claimed = False
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._folder.let_go()
 
     def _disk_error(self, error: OSError) -> StoreError:
         return StoreError(
