@@ -13,8 +13,9 @@ from halpose.data.prepare import prepare
 from halpose.data.store import Store
 from halpose.data.synthetic import SyntheticSpec, write_store
 from halpose.engine.checkpoint import latest_step
+from halpose.engine.fitted_config import fit_config
 from halpose.engine.run import Run, read_run_config
-from halpose.engine.trainer import Watcher, fit_config, train
+from halpose.engine.trainer import Watcher, train
 from halpose.errors import CheckpointError, DataError, HalposeError
 from halpose.evaluate.result import Result
 from halpose.evaluate.run import evaluate_run

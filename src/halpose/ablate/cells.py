@@ -26,8 +26,9 @@ import torch
 from halpose.config import Config, HalpConfig
 from halpose.data.store import Store
 from halpose.engine.checkpoint import latest_step
+from halpose.engine.fitted_config import fit_config
 from halpose.engine.run import Run
-from halpose.engine.trainer import Summary, Watcher, fit_config, train
+from halpose.engine.trainer import Summary, Watcher, train
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Part
 from halpose.evaluate.run import evaluate_run

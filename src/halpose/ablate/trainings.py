@@ -18,7 +18,7 @@ from halpose.ablate.cells import (
 )
 from halpose.ablate.comparison import Line, chosen, make_line, plain, with_differences
 from halpose.config import Config
-from halpose.engine.trainer import fit_config
+from halpose.engine.fitted_config import fit_config
 from halpose.errors import ConfigError
 from halpose.settings import load_recipe, override_text, recipe_names
 

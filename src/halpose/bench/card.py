@@ -24,8 +24,8 @@ from halpose.config import Config
 from halpose.data.store import Store
 from halpose.data.views import random_view
 from halpose.data.window import Window
+from halpose.engine.fitted_config import fit_config
 from halpose.engine.run import Shape, fresh_method
-from halpose.engine.trainer import fit_config
 from halpose.evaluate.base import Progress, silent
 from halpose.evaluate.features import extract
 from halpose.evaluate.knn import neighbours

@@ -20,7 +20,8 @@ from halpose.bench.timing import in_turn
 from halpose.bench.workload import random_store
 from halpose.config import Config
 from halpose.data.store import Store
-from halpose.engine.trainer import Trainer, fit_config
+from halpose.engine.fitted_config import fit_config
+from halpose.engine.trainer import Trainer
 from halpose.evaluate.base import Progress, silent
 
 _ROUNDS = 3

@@ -15,7 +15,7 @@ from torch import Tensor
 import halpose
 from halpose.config import Config
 from halpose.data.store import Store
-from halpose.data.window import Window, resolve_data
+from halpose.data.window import Window
 from halpose.engine.averaging import GradientMean
 from halpose.engine.batches import Batch, Batches
 from halpose.engine.checkpoint import (
@@ -28,13 +28,14 @@ from halpose.engine.checkpoint import (
 )
 from halpose.engine.device import enough_memory, resolve_device
 from halpose.engine.distributed import Launch, join, own_copy
+from halpose.engine.fitted_config import fit_config
 from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
 from halpose.engine.schedule import build_optimizer, learning_rate
 from halpose.engine.seeds import DROPOUT, METHOD, seed_of
 from halpose.engine.seen import seen_lines, write_lines
 from halpose.engine.stopping import Stop
-from halpose.errors import CheckpointError, ConfigError, DataError, TrainingError
+from halpose.errors import CheckpointError, TrainingError
 from halpose.methods.base import Moment, Output
 from halpose.model_card import write_card
 from halpose.parts.ranks import ALONE, Ranks
@@ -129,49 +130,6 @@ def _prepare(
     if fork is not None and not resume:
         trainer.load(fork, ignore="terms.")
     return trainer, notes
-
-
-def fit_config(store: Store, config: Config, world: int = 1) -> tuple[Config, tuple[str, ...]]:
-    """Resolve what depends on the data: the split, steps from epochs, a batch no larger than the data.
-
-    Args:
-        store: the recordings.
-        config: as asked for.
-        world: processes that share a batch.
-
-    Returns:
-        The settings as they will be used, and a sentence for each that had to change.
-
-    Raises:
-        ConfigError: the batch cannot be shared out evenly.
-        DataError: there are too few clips.
-    """
-    notes = []
-    data = resolve_data(store, config.data)
-    config = replace(config, data=data)
-    clips = len(store.part(data.split, data.part))
-    shares = world * config.optimizer.accumulate
-    least = max(2, shares)
-    if clips < least:
-        raise DataError(
-            f"{store.path}: {clips} clips in part {data.part!r} of split {data.split!r}; contrast needs at least 2"
-            + (f", and {world} processes x {config.optimizer.accumulate} parts need {least}" if shares > 1 else "")
-        )
-    if config.batch_size > clips:
-        whole = clips - clips % shares
-        what = "the number of clips" + (f", shared out in {shares} equal parts" if whole < clips else "")
-        notes.append(f"batch_size lowered from {config.batch_size} to {whole}, {what}")
-        config = replace(config, batch_size=whole)
-    if config.batch_size % shares:
-        below = config.batch_size - config.batch_size % shares
-        raise ConfigError(
-            f"batch_size is {config.batch_size}, which {world} processes x {config.optimizer.accumulate} parts "
-            f"(optimizer.accumulate) cannot share evenly; try {f'{below} or ' if below else ''}{below + shares}"
-        )
-    if config.epochs:
-        steps = max(1, math.ceil(config.epochs * (clips // config.batch_size)))
-        config = replace(config, steps=steps, epochs=0.0)
-    return config, tuple(notes)
 
 
 def _kept(run: Path) -> str:
