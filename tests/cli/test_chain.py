@@ -56,6 +56,18 @@ def test_from_skeleton_files_to_scores(tmp_path: Path) -> None:
     assert kept == scored.json
 
 
+def test_distraction_changes_what_is_generated_and_processes_do_not(tmp_path: Path) -> None:
+    made = {}
+    for name, words in (("plain", []), ("two", ["--workers", 2]), ("stage", ["--distraction", 0])):
+        halpose("data", "synthesize", "--clips", 6, "--subjects", 2, *words, "--out", tmp_path / name)
+        made[name] = Store.open(tmp_path / name).clip(0).positions
+    np.testing.assert_array_equal(made["plain"], made["two"])
+    assert made["plain"].shape != made["stage"].shape or not np.array_equal(made["plain"], made["stage"])
+    halpose("data", "synthesize", "--distraction", 3, "--out", tmp_path / "no").fails(
+        "distraction=3.0: must be between"
+    )
+
+
 def test_the_store_from_files_is_the_store_without_them(tmp_path: Path) -> None:
     """Writing NTU text and reading it again costs a few micrometres, and nothing else."""
     for words in (["--out", "direct"], ["--ntu", "--out", "files"]):

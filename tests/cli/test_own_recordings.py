@@ -66,7 +66,13 @@ def test_from_a_folder_of_bvh_to_scores(tmp_path: Path) -> None:
 
 
 def test_options_of_own_recordings_and_of_data_sets_do_not_mix(tmp_path: Path) -> None:
-    for words in (["ntu60", "--people", 2], ["ntu60", "--layout", "kinect20"], ["--shard", "1/2"]):
+    for words in (
+        ["ntu60", "--people", 2],
+        ["ntu60", "--fps", 30],
+        ["ntu60", "--least-confidence", 0.3],
+        ["ntu60", "--layout", "kinect20"],
+        ["--shard", "1/2"],
+    ):
         outcome = halpose("data", "prepare", *words, "--source", tmp_path, "--out", tmp_path / "store")
         assert outcome.code == 2 and "own" in outcome.err
     halpose("data", "prepare", "--source", tmp_path / "absent", "--out", tmp_path / "store").fails("no such folder")

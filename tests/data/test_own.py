@@ -14,7 +14,7 @@ from halpose.data.own_form import part_of, parts_of
 from halpose.data.spec import SYNTHETIC_MARK
 from halpose.data.store import Store
 from halpose.data.survey import survey
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.file_layout import layout_of
 from halpose.mapping import map_joints
 from halpose.skeleton import Layout, Sequence, load_layout
@@ -168,6 +168,41 @@ def test_different_skeletons_are_mapped_to_a_named_one(tmp_path: Path, motion: n
     assert "centimetres" in "\n".join(report.notes) and "kinect25: units: metres" in "\n".join(report.notes), (
         "each its unit"
     )
+
+
+def test_a_recording_gives_the_layout_that_others_are_mapped_to(folder: Path, motion: np.ndarray) -> None:
+    """As of one suit whose later files have end sites: the message says which file to name, and that works."""
+    write(folder / "a-first.csv", np.concatenate((motion, motion[:, 3:4] * 1.1), axis=1), f"{NAMES} HeadEnd")
+    with pytest.raises(DataError, match=r"Of 13 looked into, 12 have csv20-.*: --layout (\S+) maps all") as caught:
+        prepare_own(folder, folder.parent / "mine", workers=1)
+    usual = str(caught.value).partition("--layout NAME")[2].partition("--layout ")[2].split()[0]
+    prepare_own(folder, folder.parent / "mine", layout=usual, workers=1)
+    store = Store.open(folder.parent / "mine")
+    assert len(store) == 13 and store.layout.joints == tuple(NAMES.split())
+    with pytest.raises(DataError, match="give the recording in it"):
+        prepare_own(folder, folder.parent / "other", layout=folder, workers=1)
+
+
+def test_a_rate_that_files_do_not_say_and_joints_that_are_not_believed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sure = np.full((6, 17), 0.9)
+    sure[2:4, 5] = 0.2
+    frames = [
+        {"image_id": at, "keypoints": [*np.c_[rng.uniform(0, 99, (17, 2)), sure[at]].ravel()], "score": 1}
+        for at in range(6)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    np.savez(tmp_path / "b.npz", positions=rng.normal(size=(6, 17, 2)).astype(np.float32), layout="coco17", fps=50)
+    report = prepare_own(tmp_path, tmp_path / "mine", fps=25, least_confidence=0.5, workers=1)
+    store = Store.open(tmp_path / "mine")
+    assert [store.clip(at).fps for at in range(2)] == [25, 50] and "25, 50 frames a second" in str(report.notes)
+    x = store.clip(0).positions[0, :, 5]
+    np.testing.assert_allclose(np.diff(x[1:5], axis=0), np.broadcast_to((x[4] - x[1]) / 3, (3, 2)), rtol=1e-4)
+    prepare_own(tmp_path, tmp_path / "believed", workers=1)
+    assert Store.open(tmp_path / "believed").clip(0).fps == 0
+    for wrong in ({"fps": -1.0}, {"fps": float("nan")}, {"least_confidence": 1.5}):
+        with pytest.raises(ConfigError, match="give a number|from 0"):
+            prepare_own(tmp_path, tmp_path / "wrong", workers=1, **wrong)
 
 
 def test_a_named_layout_replaces_a_guess_by_number(tmp_path: Path) -> None:

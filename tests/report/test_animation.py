@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from halpose.errors import DataError
+from halpose.file_layout import layout_of
 from halpose.report.animation import (
     LEFT,
     RIGHT,
     AnimatedClip,
     clip_data,
+    head_joint,
     joint_sides,
     packed_clips,
     quantise,
@@ -117,6 +119,15 @@ def test_sides_follow_the_names_of_built_in_layouts(name: str) -> None:
             assert {sides[joint], sides[partner]} == {LEFT, RIGHT}, layout.joints[joint]
             if "left" in layout.joints[joint]:
                 assert sides[joint] == LEFT, layout.joints[joint]
+
+
+def test_the_head_is_at_its_end_where_there_is_one() -> None:
+    names = ("Hips", "Neck", "Head", "Head_end", "LeftFoot", "LeftFoot_end")
+    assert head_joint(layout_of(names, (0, 0, 1, 2, 0, 4), "bvh")) == 3
+    assert head_joint(layout_of(names[:3], (0, 0, 1), "bvh")) == 2
+    for name, head in (("kinect25", "head"), ("coco17", "nose"), ("mediapipe33", "nose"), ("smpl24", "head")):
+        layout = load_layout(name)
+        assert head_joint(layout) == layout.joints.index(head)
 
 
 def test_a_trunk_that_hangs_on_a_hip_is_still_the_trunk() -> None:

@@ -26,7 +26,7 @@ def test_a_row_says_in_words_what_its_colours_say(clip: AnimatedClip) -> None:
     assert row["data-clips"] == "6 7 8 9"
     assert [len(page.all("div", class_=kind)) for kind in ("query", "same", "other", "unknown")] == [1] * 4
     words = page.words()
-    for said in ("asked about", "same class, similarity 0.90", "another class, similarity 0.80", "<b>Clap</b>"):
+    for said in ("asked about", "same class, similarity 0.900", "another class, similarity 0.800", "<b>Clap</b>"):
         assert said in words
     assert [canvas.get("tabindex") for canvas in page.all("canvas")] == ["0", None, None, None]
     assert all(canvas["aria-label"] for canvas in page.all("canvas"))

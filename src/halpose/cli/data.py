@@ -1,4 +1,4 @@
-"""`halpose data list | prepare | merge | synthesize | info`; `doctor` has a module of its own."""
+"""`halpose data list | prepare | merge | info`; `doctor` and `synthesize` have modules of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from halpose.cli import HelpfulGroup, common_options, debug_option, print_json
 from halpose.cli.console import bar, command, remark, show
 from halpose.cli.doctor import doctor
+from halpose.cli.synthesize import synthesize
 
 
 def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
@@ -39,6 +40,7 @@ def data() -> None:
 
 
 data.add_command(doctor)
+data.add_command(synthesize)
 
 
 @data.command("list")
@@ -84,7 +86,13 @@ def list_command(name: str | None, as_json: bool) -> None:
 @click.option(
     "--labels", type=click.Path(path_type=Path), help="Own recordings: CSV of file, label, subject, camera, split."
 )
-@click.option("--layout", help="Own recordings: map joints by name to this layout, a name or a .toml file.")
+@click.option(
+    "--layout", help="Own recordings: map joints by name to this layout: a name, a .toml file, or a recording with it."
+)
+@click.option("--fps", type=float, default=0.0, help="Own recordings: frames per second where files do not say.")
+@click.option(
+    "--least-confidence", type=float, default=0.0, help="Own recordings: joints less sure than this are missing."
+)
 @click.option("--people", type=click.IntRange(min=1), help="Own recordings: keep so many of a clip. Default: 1 or 2.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. Default: one per core.")
 @click.option(
@@ -104,6 +112,8 @@ def prepare(
     out: Path,
     labels: Path | None,
     layout: str | None,
+    fps: float,
+    least_confidence: float,
     people: int | None,
     workers: int | None,
     dtype: str,
@@ -126,8 +136,11 @@ def prepare(
     from halpose.data.prepare import Progress
     from halpose.data.prepare import prepare as make_store
 
-    if name is not None and (labels or layout or people):
-        raise click.UsageError(f"--labels, --layout and --people are for recordings of your own; leave {name} out")
+    if name is not None and (labels or layout or people or fps or least_confidence):
+        raise click.UsageError(
+            "--labels, --layout, --fps, --least-confidence and --people are for recordings of your own; "
+            f"leave {name} out"
+        )
     if name is None and shard:
         raise click.UsageError("--shard is for data sets with a name; own recordings are prepared on one machine")
     with bar("{task.fields[aside]}") as progress:
@@ -139,7 +152,8 @@ def prepare(
 
         if name is None:
             report = prepare_own(
-                source, out, labels=labels, layout=layout, people=people, workers=workers, dtype=dtype,
+                source, out, labels=labels, layout=layout, fps=fps, least_confidence=least_confidence, people=people,
+                workers=workers, dtype=dtype,
                 overwrite=overwrite, missing_list=missing_list, progress=advance,
             )  # fmt: skip
         else:
@@ -198,58 +212,6 @@ def merge(stores: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -
                 "notes": list(report.notes), "seconds": round(report.seconds, 2),
             }
         )  # fmt: skip
-
-
-@data.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Store, or folder with --ntu, to make.")
-@click.option("--clips", default=720, show_default=True, type=click.IntRange(min=1), help="How many.")
-@click.option("--actions", type=click.Choice(["12", "60"]), default="12", show_default=True, help="How many kinds.")
-@click.option("--subjects", default=40, show_default=True, type=click.IntRange(min=1), help="How many people.")
-@click.option("--seed", default=0, show_default=True, help="Another seed is another world.")
-@click.option("--noise", default=1.0, show_default=True, help="Sensor noise; 1 is about a Kinect v2.")
-@click.option("--glitches", default=1.0, show_default=True, help="Tracking faults; 1 is about NTU RGB+D.")
-@click.option("--ntu", is_flag=True, help="Write NTU RGB+D .skeleton files instead of a store.")
-@common_options
-def synthesize(
-    out: Path,
-    clips: int,
-    actions: str,
-    subjects: int,
-    seed: int,
-    noise: float,
-    glitches: float,
-    ntu: bool,
-    as_json: bool,
-) -> None:
-    """Generate labelled synthetic motion: a store, or files in NTU RGB+D's own format.
-
-    \b
-    Examples:
-      halpose data synthesize --clips 1200 --out stores/synthetic
-      halpose data synthesize --ntu --clips 5000 --actions 60 --out synthetic-ntu
-    """
-    from halpose.data.synthetic import SyntheticSpec, write_ntu, write_store
-
-    spec = SyntheticSpec(
-        clips=clips, actions=int(actions), subjects=subjects, seed=seed, noise=noise, glitches=glitches
-    )
-    with bar() as progress:
-        task = progress.add_task("synthesize", total=clips)
-
-        def advance(done: int) -> None:
-            progress.update(task, completed=done)
-
-        if ntu:
-            write_ntu(spec, out, progress=advance)
-        else:
-            write_store(spec, out, progress=advance)
-    show(f"{clips} synthetic clips of {actions} actions: {out}", as_json)
-    following = (
-        ("data", "prepare", "ntu60", "--source", out, "--out", "STORE") if ntu else ("train", out, "--out", "RUN")
-    )
-    remark(f"next: {command(*following)}")
-    if as_json:
-        print_json({"out": str(out), "clips": clips, "synthetic": True})
 
 
 @data.command()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from halpose.data.chunks import Settings
+from halpose.data.given_layout import given_layout
 from halpose.data.labels import Labels, read_labels
 from halpose.data.own_form import OwnForm, parts_of
 from halpose.data.prepare import PrepareReport, Progress, largest_of, make_store, read_missing_list
@@ -15,8 +16,9 @@ from halpose.data.spec import DatasetSpec
 from halpose.data.splits import SplitRule
 from halpose.data.survey import Survey, survey
 from halpose.errors import ConfigError
-from halpose.skeleton import Layout, load_layout
+from halpose.skeleton import Layout
 
+MOST_FPS = 10_000
 _WHY = {
     "given": "as the column split says",
     "x-sub": "by subject: everybody is in one part only",
@@ -30,6 +32,8 @@ def prepare_own(
     *,
     labels: str | Path | None = None,
     layout: str | Path | Layout | None = None,
+    fps: float = 0.0,
+    least_confidence: float = 0.0,
     people: int | None = None,
     workers: int | None = None,
     dtype: str = "float32",
@@ -46,7 +50,9 @@ def prepare_own(
         source: a folder with recordings at any depth, or a single one.
         out: the store to make.
         labels: a CSV with a column `file` and any of `label`, `subject`, `camera`, `split`.
-        layout: name, TOML file, or layout that all recordings are mapped to.
+        layout: that all recordings are mapped to: name, TOML file, a recording that has it, or the layout itself.
+        fps: frames per second of recordings that do not say; 0 leaves it unknown.
+        least_confidence: joints that a pose estimator is less sure of are missing; 0 believes all.
         people: people of a clip to keep; None is as many as a sample of the recordings shows, at most two.
         workers: processes; None is one per core.
         dtype: float32 or float16.
@@ -57,16 +63,21 @@ def prepare_own(
     Raises:
         DataError: nothing in the folder can be used, two recordings have different skeletons, the labels are wrong, or
             the store cannot be written.
-        ConfigError: there is no such layout or dtype.
+        ConfigError: there is no such layout or dtype, or a number is out of its range.
     """
     if people is not None and people < 1:
         raise ConfigError(f"a clip has one person or more, not {people}")
     largest = largest_of(dtype)
-    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    if not 0 <= fps <= MOST_FPS:
+        raise ConfigError(f"{fps:g} frames a second; give a number from 0 to {MOST_FPS}")
+    if not 0 <= least_confidence <= 1:
+        raise ConfigError(f"a least confidence of {least_confidence:g}; it is from 0, which believes all, to 1")
     said = read_labels(Path(labels)) if labels is not None else Labels()
-    found = survey(Path(source), known, Path(labels) if labels is not None else None)
+    found = survey(Path(source), given_layout(layout), Path(labels) if labels is not None else None, fps)
     split, parts = _split(found, said)
-    form = OwnForm(found.layout, found.first, found.is_mapped, found.channels, dict(found.upright), said, split, parts)
+    form = OwnForm(
+        found.layout, found.first, found.is_mapped, found.channels, dict(found.upright), said, split, parts, fps
+    )
     name = re.sub(r"[^\w.-]+", "-", Path(out).absolute().name) or "recordings"
     rule = SplitRule(
         "part", frozenset(("train", "validation")), frozenset(("test",)), frozenset(("validation",)), "part",
@@ -82,6 +93,7 @@ def prepare_own(
         forms=(),
         splits={split: rule},
         default_split=split,
+        least_confidence=least_confidence,
         licence="not stated: recordings of one's own",
         source=found.root.absolute().name,
         citation="none",
@@ -95,6 +107,7 @@ def prepare_own(
         channels=spec.channels,
         classes=len(said.classes),
         largest=largest,
+        least_confidence=least_confidence,
         listed=read_missing_list(Path(missing_list)) if missing_list is not None else frozenset(),
         own=form,
     )

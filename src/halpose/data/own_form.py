@@ -35,6 +35,7 @@ class OwnForm:
         labels: what the user knows of the recordings.
         split: how clips are divided: `given` (by the labels), `x-sub` (by subject) or `by-file`.
         parts: subject or file -> part; others fall to the part that their name's hash says.
+        fps: frames per second where a recording does not say.
     """
 
     layout: Layout
@@ -45,6 +46,7 @@ class OwnForm:
     labels: Labels = field(default_factory=Labels)
     split: str = "by-file"
     parts: dict[str, str] = field(default_factory=dict)
+    fps: float = 0.0
 
     def fit(self, sequence: Sequence, file: str) -> tuple[Sequence, dict[str, str]]:
         """A clip in the store's form, and the keys that it is split and labelled by.
@@ -65,6 +67,7 @@ class OwnForm:
             "label": entry.label if self.labels.entries else -1,
             "subject": entry.subject or sequence.subject,
             "camera": entry.camera or sequence.camera,
+            "fps": sequence.fps or self.fps,
         }
         fitted = self._with_layout(sequence, file)
         upright = self.upright.get(sequence.skeleton.name) or find_upright([measure(sequence)])

@@ -85,13 +85,14 @@ class Survey:
         return lines
 
 
-def survey(folder: Path, layout: Layout | None = None, without: Path | None = None) -> Survey:
+def survey(folder: Path, layout: Layout | None = None, without: Path | None = None, fps: float = 0.0) -> Survey:
     """Look through a folder, and into a sample of its recordings.
 
     Args:
         folder: a folder with recordings at any depth, or a single one.
         layout: to map every recording to; by default they have to have one layout in common.
         without: a file in it that is no recording, such as the labels.
+        fps: frames per second of recordings that do not say.
 
     Raises:
         DataError: there is no recording that can be read, or two of the sample have different skeletons.
@@ -119,7 +120,7 @@ def survey(folder: Path, layout: Layout | None = None, without: Path | None = No
             unknown.append(SetAside(file.path, "unknown", str(error).removeprefix(f"{path}: ")))
     if not found:
         raise DataError(_nothing(folder, unknown, ignored))
-    return replace(_look_into(root, found, tuple(unknown), ignored, layout), synthetic=bool(marks))
+    return replace(_look_into(root, found, tuple(unknown), ignored, layout, fps), synthetic=bool(marks))
 
 
 def _of(path: Path, root: Path, there: Mapping[str, SourceFile]) -> SourceFile:
@@ -137,6 +138,7 @@ def _look_into(
     unknown: tuple[SetAside, ...],
     ignored: Mapping[str, int],
     layout: Layout | None,
+    fps: float,
 ) -> Survey:
     files = list(found)
     picked = sorted({round(at) for at in np.linspace(0, len(files) - 1, min(SAMPLE, len(files)))})
@@ -158,10 +160,10 @@ def _look_into(
         try:
             form.fit(clip, file_name)
         except OtherSkeleton as error:
-            raise DataError(f"{root}: {error}") from None
+            raise DataError(f"{root}: {error}{_skeletons(root, clips)}") from None
         measured.setdefault(clip.skeleton.name, []).append(measure(clip))
         people = max(people, _together(clip))
-        rates[round(clip.fps, 3)] += 1
+        rates[round(clip.fps or fps, 3)] += 1
     return Survey(
         root=root,
         files=tuple(files),
@@ -178,6 +180,17 @@ def _look_into(
         by_number=layout is None and bool(first.extra.get("by_number")),
         upright={name: find_upright(bodies) for name, bodies in measured.items()},
     )
+
+
+def _skeletons(root: Path, clips: list[tuple[str, Sequence]]) -> str:
+    """How many recordings have which skeleton, where there are several, and what would take them all."""
+    counts = Counter(clip.skeleton.name for _, clip in clips)
+    if len(counts) < 2 or len({clip.positions.shape[-1] for _, clip in clips}) > 1:
+        return ""
+    said = ", ".join(f"{count} have {name}" for name, count in counts.most_common(3))
+    usual = counts.most_common(1)[0][0]
+    like = next(file for file, clip in clips if clip.skeleton.name == usual)
+    return f". Of {len(clips)} looked into, {said}: --layout {root / like} maps all to that of most"
 
 
 def _together(clip: Sequence) -> int:

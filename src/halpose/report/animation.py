@@ -158,9 +158,15 @@ def skeleton(layout: Layout) -> dict[str, Any]:
 
 
 def head_joint(layout: Layout) -> int | None:
-    """The joint that is drawn as a head; pose estimators call it by the nose."""
+    """The joint that is drawn as a head; pose estimators call it by the nose.
+
+    Where the only thing above the head's joint is its end, as in BVH, the head is there: the joint is the nape.
+    """
     names = common_names(layout.joints)
-    return next((names.index(name) for name in ("head", "nose") if name in names), None)
+    head = next((names.index(name) for name in ("head", "nose") if name in names), None)
+    above = [child for child, parent in layout.bones if parent == head]
+    is_end = len(above) == 1 and all(parent != above[0] for _, parent in layout.bones)
+    return above[0] if is_end else head
 
 
 def joint_sides(layout: Layout) -> list[int]:

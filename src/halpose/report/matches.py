@@ -53,7 +53,7 @@ def _row(match: Match, first: int) -> Markup:
         # The keys are the query's: a row is one thing to stop at, not five.
         canvas = element("canvas", {"class": "stage", "role": "img", "aria-label": f"{clip.title}: moving skeleton"})
         kind = "unknown" if same is None else "same" if same else "other"
-        cells.append(_cell(clip, canvas, kind, f"{verdict}similarity {similarity:.2f}"))
+        cells.append(_cell(clip, canvas, kind, f"{verdict}similarity {similarity:.3f}"))
     return element(
         "figure",
         {"class": "card player match", "data-clips": indices},
