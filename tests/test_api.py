@@ -158,6 +158,18 @@ def test_parameters_reach_the_run(clips: list[np.ndarray], tmp_path: Path) -> No
     assert tiny(people=1, streams="motion").fit(clips).run_.shape.people == 1
 
 
+def test_numbers_of_numpy_are_numbers(clips: list[np.ndarray], tmp_path: Path) -> None:
+    settings = {**TINY, "batch_size": np.int64(4)}
+    made = tiny(
+        steps=np.int64(2), seed=np.int32(3), fps=np.float32(30), people=np.int64(1), settings=settings,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    made.fit(clips[:6])
+    config = made.run_.config
+    assert (config.steps, config.seed, config.batch_size) == (2, 3, 4)
+    assert Embedder.load(tmp_path / "run").get_params()["fps"] == 30.0
+
+
 def test_steps_follow_from_the_number_of_clips() -> None:
     assert [automatic_steps(clips) for clips in (2, 300, 10**6)] == [200, 600, 2000]
     assert Embedder()._config(300).steps == 600

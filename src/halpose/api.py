@@ -27,7 +27,7 @@ from halpose.evaluate.knn import similarities
 from halpose.inference.clips import Window, fit, seconds_of, windows
 from halpose.inference.embed import Embeddings, embed
 from halpose.inference.embedding_file import load_embeddings
-from halpose.inference.kept import contents, read_index, read_parameters, write_contents, write_parameters
+from halpose.inference.kept import contents, plain, read_index, read_parameters, write_contents, write_parameters
 from halpose.inference.samples import is_matrix, mean_of_windows, most_people, read_samples, signals
 from halpose.inference.search import Neighbour, check_maker, search
 from halpose.settings import load_recipe, override
@@ -279,7 +279,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                     f"{sequence.name}: {sequence.positions.shape[-1]}-D, but {first.name} is {channels}-D; fit "
                     "recordings of one kind"
                 )
-        return Shape(first.skeleton, self.people or min(_MOST_PEOPLE, most_people(recordings)), channels)
+        return Shape(first.skeleton, plain(self.people) or min(_MOST_PEOPLE, most_people(recordings)), channels)
 
     def _windows(self, recordings: list[Sequence], shape: Shape) -> Iterator[tuple[int, Window]]:
         """Clips, each with the number of its recording."""
@@ -326,8 +326,10 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "method": self.method, "encoder.name": self.encoder, "streams": streams, "steps": steps, "seed": self.seed,
             "data.split": "", "epochs": None if steps is None else 0.0,
         }  # fmt: skip
-        config = override(config, {name: value for name, value in given.items() if value is not None}, "Embedder")
-        return override(config, self.settings or {}, "Embedder(settings=...)")
+        config = override(
+            config, {name: plain(value) for name, value in given.items() if value is not None}, "Embedder"
+        )
+        return override(config, plain(self.settings or {}), "Embedder(settings=...)")
 
     def _parameters(self) -> dict[str, Any]:
         """What a run directory does not say of an estimator."""

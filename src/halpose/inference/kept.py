@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from halpose.engine.checkpoint import write_json
 from halpose.errors import CheckpointError, ConfigError
 from halpose.inference.embed import Embeddings
@@ -18,8 +20,8 @@ PARAMETERS, INDEX = "embedder.json", "index.npz"
 
 def write_parameters(run: Path, parameters: Mapping[str, Any], index: Embeddings | None) -> None:
     """Keep an estimator's parameters, and the embeddings of what it was fitted on."""
-    plain = {name: _plain(value) for name, value in parameters.items()}
-    write_json(run / PARAMETERS, plain)
+    table = {name: plain(value) for name, value in parameters.items()}
+    write_json(run / PARAMETERS, table)
     if index is not None:
         save_embeddings(run / INDEX, index)
 
@@ -65,8 +67,10 @@ def write_contents(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def _plain(value: Any) -> Any:
-    """A parameter as JSON has it."""
+def plain(value: Any) -> Any:
+    """A parameter as JSON has it: NumPy's numbers, as a grid search gives them, are Python's."""
     if isinstance(value, Layout):
         return value.to_dict()
-    return str(value) if isinstance(value, Path) else dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {name: plain(entry) for name, entry in value.items()}
+    return str(value) if isinstance(value, Path) else value.item() if isinstance(value, np.generic) else value
