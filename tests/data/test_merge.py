@@ -240,6 +240,19 @@ class TestSets:
         assert store.clips.split["merged"].tolist() == [1, 2, 0, 2, 0]
         assert report.duplicates == 3
 
+    def test_one_clip_of_two_classes_is_refused(self, tmp_path):
+        a = small_store(tmp_path / "a", "mine", ("wave", "kick"), ["x", "y"])
+        clips = [Store.open(a).clip(at) for at in range(2)]
+        for label, message in ((0, "b: clip x is 'kick', but in .*a 'wave'"), (1, ""), (-1, "")):
+            with StoreWriter(tmp_path / "b", layout=load_layout("kinect20"), people=1, name="mine", overwrite=True,
+                             classes=("kick", "wave")) as writer:  # fmt: skip
+                writer.append(clean(replace(clips[0], label=label), people=1))
+            if message:
+                with pytest.raises(DataError, match=message):
+                    merge([a, tmp_path / "b"], tmp_path / "ab")
+            else:
+                assert merge([a, tmp_path / "b"], tmp_path / "ab", overwrite=True).duplicates == 1
+
     def test_other_clips_under_one_name_are_refused(self, tmp_path):
         a = small_store(tmp_path / "a", "mine", ("wave",), ["x", "y"])
         b = small_store(tmp_path / "b", "mine", ("wave",), ["y", "z"], seed=1)

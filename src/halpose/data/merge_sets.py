@@ -110,6 +110,12 @@ def _check_twins(one: Store, theirs: Int[np.ndarray, " k"], other: Store, mine: 
                 f"{other.path}: clip {other.clips.name[b]} is in {one.path} too, and differs there; were both "
                 "prepared from the same recordings, by the same halpose? Leave one of the stores out"
             )
+        labels = [store.clips.label[at] for store, at in ((one, a), (other, b))]
+        if min(labels) >= 0 and one.classes[labels[0]] != other.classes[labels[1]]:
+            raise DataError(
+                f"{other.path}: clip {other.clips.name[b]} is {other.classes[labels[1]]!r}, but in {one.path} "
+                f"{one.classes[labels[0]]!r}; prepare one of them again with the other's labels"
+            )
 
 
 def _overlaps(stores: Items[Store], keep: Items[Bool[np.ndarray, " n"]]) -> list[str]:
