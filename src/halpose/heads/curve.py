@@ -100,7 +100,7 @@ def _hits(
     clips: LabelledClips, drawn: Int[np.ndarray, " k"], scored: Int[np.ndarray, " q"], seed: int
 ) -> Bool[np.ndarray, " q"]:
     few = clips.rows(drawn)
-    present, few_labels = np.unique(few.labels, return_inverse=True)
+    _, few_labels = np.unique(few.labels, return_inverse=True)
     strength = _ALONE
     if np.bincount(few_labels).min() > 1:
         part = few.rows(np.arange(len(few))).learned()
