@@ -5,6 +5,8 @@ The same in two ways, for tensors on any device and, in a third of the time, as 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int
@@ -14,63 +16,77 @@ from torch.nn.functional import embedding_bag
 from halpose.compiled import compiled
 
 
+class Taps(NamedTuple):
+    """Between which two frames of its clip each frame of a crop lies.
+
+    Attributes:
+        frames: (B, T, 2) their numbers in the clip.
+        weights: (B, T, 2) theirs; they add up to one.
+    """
+
+    frames: Int[Tensor, "b t 2"]
+    weights: Float[Tensor, "b t 2"]
+
+
+class Motion(NamedTuple):
+    """A linear map of each clip's coordinates.
+
+    Attributes:
+        linear: (B, C, C) the map.
+        moved: (B, V) the joints that it moves; all of them if not given.
+    """
+
+    linear: Float[Tensor, "b c c"]
+    moved: Bool[Tensor, "b v"] | None = None
+
+
 def crop(
-    table: Float[Tensor, "rows mv"],
-    first: Int[Tensor, "b c"],
-    taps: Int[Tensor, "b t 2"],
-    weights: Float[Tensor, "b t 2"],
-    linear: Float[Tensor, "b c c"] | None = None,
-    moved: Bool[Tensor, "b mv"] | None = None,
+    table: Float[Tensor, "rows mv"], first: Int[Tensor, "b c"], taps: Taps, motion: Motion | None = None
 ) -> Float[Tensor, "b c t mv"]:
     """Weighted sums of two frames of a clip each, joints moved by a linear map; NaN stays NaN.
 
     Args:
-        table: a row for each coordinate and frame.
+        table: a row for each coordinate and frame; of several people (M V), each moves alike.
         first: row of each coordinate in a clip's first frame.
-        taps: the two frames, by their number in the clip.
-        weights: theirs.
-        linear: each clip's map; none moves nothing.
-        moved: the joints that it moves; all of them if not given.
+        taps: the two frames.
+        motion: none moves nothing.
     """
     way = crop_by_loop if table.device.type == "cpu" else crop_by_tensors
-    return way(table, first, taps, weights, linear, moved)
+    return way(table, first, taps, motion)
 
 
 def crop_by_tensors(
-    table: Float[Tensor, "rows mv"],
-    first: Int[Tensor, "b c"],
-    taps: Int[Tensor, "b t 2"],
-    weights: Float[Tensor, "b t 2"],
-    linear: Float[Tensor, "b c c"] | None = None,
-    moved: Bool[Tensor, "b mv"] | None = None,
+    table: Float[Tensor, "rows mv"], first: Int[Tensor, "b c"], taps: Taps, motion: Motion | None = None
 ) -> Float[Tensor, "b c t mv"]:
     """As `crop`, of any number of coordinates: frames are gathered and summed in one pass, and a product follows."""
-    rows = taps.to(first.dtype)[:, None] + first[:, :, None, None]
-    weights = weights[:, None].expand(rows.shape).reshape(-1, 2)
+    rows = taps.frames.to(first.dtype)[:, None] + first[:, :, None, None]
+    weights = taps.weights[:, None].expand(rows.shape).reshape(-1, 2)
     crops = embedding_bag(rows.view(-1, 2), table, mode="sum", per_sample_weights=weights).view(*rows.shape[:-1], -1)
-    if linear is None:
+    if motion is None:
         return crops
-    image = torch.bmm(linear, crops.flatten(2)).view_as(crops)
+    image = torch.bmm(motion.linear, crops.flatten(2)).view_as(crops)
+    moved = _of_all_people(motion.moved, table.shape[1])
     return image if moved is None else torch.where(moved[:, None, None], image, crops)
 
 
 def crop_by_loop(
-    table: Float[Tensor, "rows mv"],
-    first: Int[Tensor, "b c"],
-    taps: Int[Tensor, "b t 2"],
-    weights: Float[Tensor, "b t 2"],
-    linear: Float[Tensor, "b c c"] | None,
-    moved: Bool[Tensor, "b mv"] | None,
+    table: Float[Tensor, "rows mv"], first: Int[Tensor, "b c"], taps: Taps, motion: Motion | None = None
 ) -> Float[Tensor, "b c t mv"]:
     """As `crop`: all coordinates of a joint at a time, of which there are two or three."""
     batch, channels = first.shape
-    crops = torch.empty(batch, channels, taps.shape[1], table.shape[1])
-    if linear is None:
-        linear = torch.eye(channels).expand(batch, -1, -1)
+    width = table.shape[1]
+    crops = torch.empty(batch, channels, taps.frames.shape[1], width)
+    linear, moved = motion or Motion(torch.eye(channels).expand(batch, -1, -1))
+    moved = _of_all_people(moved, width)
     if moved is None:
-        moved = torch.ones(batch, table.shape[1], dtype=torch.bool)
-    _loop(*(tensor.contiguous().numpy() for tensor in (table, first, taps, weights, linear, moved, crops)))
+        moved = torch.ones(batch, width, dtype=torch.bool)
+    _loop(*(tensor.contiguous().numpy() for tensor in (table, first, *taps, linear, moved, crops)))
     return crops
+
+
+def _of_all_people(moved: Bool[Tensor, "b v"] | None, width: int) -> Bool[Tensor, "b mv"] | None:
+    """The same joints of every person."""
+    return moved if moved is None else moved.repeat(1, width // moved.shape[1])
 
 
 @compiled

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from halpose.config import DataConfig
 from halpose.data.confidence import from_bytes
-from halpose.data.crop import crop, crop_by_tensors
+from halpose.data.crop import Motion, Taps, crop, crop_by_tensors
 from halpose.data.frame_file import confidence_reader, frame_reader
 from halpose.data.store import Store
 from halpose.data.transforms import Transforms
@@ -146,7 +146,8 @@ class Window:
             The crops; `batch_axes` puts the axes in their usual order.
         """
         # Resizing and normalising are both linear, so that their order does not matter.
-        return self._between(chosen, *self._taps(start, length, frames), linear, moved)
+        motion = None if linear is None else Motion(linear, moved)
+        return self._between(chosen, self._taps(start, length, frames), motion)
 
     def confidence(
         self, chosen: Int[Tensor, " b"], start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
@@ -164,43 +165,29 @@ class Window:
         """
         if self.kind == "none":
             return None
-        sure = self._sure_between(chosen, *self._taps(start, length, frames))
+        sure = self._sure_between(chosen, self._taps(start, length, frames))
         sure = sure.view(*sure.shape[:3], *self.shape[1:])
         return (sure >= 0.5).float() if self.kind == "mask" else sure
 
-    def _taps(
-        self, start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int
-    ) -> tuple[Int[Tensor, "b t 2"], Float[Tensor, "b t 2"]]:
-        """Which two frames of its clip each frame of a crop lies between, and their weights."""
+    def _taps(self, start: Int[Tensor, " b"], length: Int[Tensor, " b"], frames: int) -> Taps:
+        """Which two frames of its clip each frame of a crop lies between."""
         last = (length - 1)[:, None]
         position = (torch.arange(frames, device=self.device) + 0.5) * (length[:, None] / frames) - 0.5
         position = position.clamp_min_(0.0).minimum(last)
         below = position.long()
         taps = torch.stack((below, torch.minimum(below + 1, last)), dim=-1) + start[:, None, None]
         share = position - below
-        return taps, torch.stack((1 - share, share), dim=-1)
+        return Taps(taps, torch.stack((1 - share, share), dim=-1))
 
-    def _between(
-        self,
-        chosen: Int[Tensor, " b"],
-        taps: Int[Tensor, "b t 2"],
-        weights: Float[Tensor, "b t 2"],
-        linear: Float[Tensor, "b c c"] | None,
-        moved: Bool[Tensor, "b v"] | None,
-    ) -> Float[Tensor, "b c t m v"]:
-        """Weighted sums of two normalised frames of a clip each, given by their number in the clip; moved."""
-        _, people, joints = self.shape
-        if moved is not None:
-            moved = torch.cat((moved,) * people, dim=1)
-        crops = crop(self.table, self._first_rows[chosen], taps, weights, linear, moved)
-        return crops.view(*crops.shape[:3], people, joints)
+    def _between(self, chosen: Int[Tensor, " b"], taps: Taps, motion: Motion | None) -> Float[Tensor, "b c t m v"]:
+        """Weighted sums of two normalised frames of a clip each, moved."""
+        crops = crop(self.table, self._first_rows[chosen], taps, motion)
+        return crops.view(*crops.shape[:3], *self.shape[1:])
 
-    def _sure_between(
-        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
-    ) -> Float[Tensor, "b 1 t mv"]:
+    def _sure_between(self, chosen: Int[Tensor, " b"], taps: Taps) -> Float[Tensor, "b 1 t mv"]:
         """Weighted sums of the confidence of two frames of a clip each."""
         assert self.sure is not None
-        return crop_by_tensors(self.sure, self.starts[chosen, None], taps, weights)
+        return crop_by_tensors(self.sure, self.starts[chosen, None], taps)
 
     def _describe(
         self,
@@ -235,32 +222,29 @@ class MappedWindow(Window):
         self.store, self.data = store, data
         self._read, self._read_confidence = frame_reader(store), confidence_reader(store)
 
-    def _between(
-        self,
-        chosen: Int[Tensor, " b"],
-        taps: Int[Tensor, "b t 2"],
-        weights: Float[Tensor, "b t 2"],
-        linear: Float[Tensor, "b c c"] | None,
-        moved: Bool[Tensor, "b v"] | None,
-    ) -> Float[Tensor, "b c t m v"]:
+    def _between(self, chosen: Int[Tensor, " b"], taps: Taps, motion: Motion | None) -> Float[Tensor, "b c t m v"]:
         """As in `Window`, of the frames that are read for it."""
-        wanted = (self.starts[chosen, None, None] + taps).cpu().numpy()
+        wanted = self._wanted(chosen, taps)
         rows, first, places = np.unique(wanted, return_index=True, return_inverse=True)
         # Whose a frame is: that clip's which asked for it, of which each asked for as many.
         owners, owner = np.unique(chosen.cpu().numpy()[first // wanted[0].size], return_inverse=True)
         resident = self._resident(rows, self.clips[owners], owner)
-        taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
-        return resident._between(torch.zeros_like(chosen), taps, weights, linear, moved)
+        return resident._between(torch.zeros_like(chosen), self._read_at(places, taps), motion)
 
-    def _sure_between(
-        self, chosen: Int[Tensor, " b"], taps: Int[Tensor, "b t 2"], weights: Float[Tensor, "b t 2"]
-    ) -> Float[Tensor, "b 1 t mv"]:
+    def _sure_between(self, chosen: Int[Tensor, " b"], taps: Taps) -> Float[Tensor, "b 1 t mv"]:
         """As in `Window`, of the frames that are read for it."""
-        wanted = (self.starts[chosen, None, None] + taps).cpu().numpy()
-        rows, places = np.unique(wanted, return_inverse=True)
+        rows, places = np.unique(self._wanted(chosen, taps), return_inverse=True)
         sure = _as_kind(self._read_confidence(rows).reshape(len(rows), -1), self.kind)
-        taps = self._moved(torch.from_numpy(places.reshape(wanted.shape)))
-        return crop_by_tensors(self._moved(torch.from_numpy(sure)), torch.zeros_like(chosen[:, None]), taps, weights)
+        first = torch.zeros_like(chosen[:, None])
+        return crop_by_tensors(self._moved(torch.from_numpy(sure)), first, self._read_at(places, taps))
+
+    def _wanted(self, chosen: Int[Tensor, " b"], taps: Taps) -> Int[np.ndarray, "b t 2"]:
+        """Which frames of the store."""
+        return (self.starts[chosen, None, None] + taps.frames).cpu().numpy()
+
+    def _read_at(self, places: Int[np.ndarray, "*f"], taps: Taps) -> Taps:
+        """The same taps, of the frames that were read."""
+        return taps._replace(frames=self._moved(torch.from_numpy(places.reshape(taps.frames.shape))))
 
     def _resident(
         self, rows: Int[np.ndarray, " f"], clips: Int[np.ndarray, " k"], owner: Int[np.ndarray, " f"]
