@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -71,6 +72,47 @@ _threads_option = click.option(
 def machine_options(command: _Command) -> _Command:
     """`--device` (given as written) and `--threads` (seen to): what every command takes that trains or scores."""
     return _device_option(_threads_option(command))
+
+
+_how_read = (
+    click.option("--layout", help="Joints of files that do not name theirs: a name, or a .toml file."),
+    click.option("--format", help="Of the files. Default: found out by itself."),
+    click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where a recording does not say."),
+)
+_how_cut = (
+    click.option("--window", help="Cut recordings into windows of so long: 2s, 500ms. Default: whole."),
+    click.option("--stride", help="From one window to the next. Default: as long as a window."),
+)
+
+
+def reading_options(windows: bool) -> Callable[[_Command], _Command]:
+    """`--layout`, `--format` and `--fps`, given as one `reading`: what every command takes that reads recordings.
+
+    Args:
+        windows: with `--window` and `--stride`.
+    """
+
+    def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gathered(
+            *,
+            layout: str | None,
+            format: str | None,
+            fps: float,
+            window: str | None = None,
+            stride: str | None = None,
+            **others: Any,
+        ) -> Any:
+            from halpose.inference.clips import seconds_of
+            from halpose.inference.sources import Reading
+
+            lengths = (seconds_of(length) if length else 0.0 for length in (window, stride))
+            return command(reading=Reading(layout, format, fps, *lengths), **others)
+
+        options = (*(_how_cut if windows else ()), *_how_read)
+        return functools.reduce(lambda made, option: option(made), reversed(options), gathered)
+
+    return cast("Callable[[_Command], _Command]", with_options)
 
 
 class HelpfulGroup(click.Group):

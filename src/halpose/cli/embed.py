@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from halpose.cli import common_options, machine_options, print_json
+from halpose.cli import common_options, machine_options, print_json, reading_options
 from halpose.cli.console import WorkingBar, command, remark, show
+
+if TYPE_CHECKING:
+    from halpose.inference.sources import Reading
 
 
 @click.command(short_help="Vectors of recordings, whole or in windows.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="File to write: .npz or .parquet.")
-@click.option("--window", default=None, help="Cut recordings into windows of so long: 2s, 500ms. Default: whole.")
-@click.option("--stride", default=None, help="From one window to the next. Default: as long as a window.")
 @click.option("--streams", default="", help="Comma-separated streams of the run. Default: all, side by side.")
-@click.option("--layout", default=None, help="Joints of files that do not name theirs: a name, or a .toml file.")
-@click.option("--format", default=None, help="Of the files. Default: found out by itself.")
-@click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where a recording does not say.")
+@reading_options(windows=True)
 @machine_options
 @common_options
 def embed(
     run: Path,
     files: tuple[Path, ...],
     out: Path,
-    window: str | None,
-    stride: str | None,
     streams: str,
-    layout: str | None,
-    format: str | None,
-    fps: float,
+    reading: Reading,
     device: str,
     as_json: bool,
 ) -> None:
@@ -49,10 +45,8 @@ def embed(
     from halpose.engine.device import resolve_device
     from halpose.engine.distributed import Launch
     from halpose.engine.run import Run
-    from halpose.inference.clips import seconds_of
-    from halpose.inference.sources import Reading, embed_sources, find_sources
+    from halpose.inference.sources import embed_sources, find_sources
 
-    reading = Reading(layout, format, fps, seconds_of(window) if window else 0.0, seconds_of(stride) if stride else 0.0)
     launch = Launch.from_environment()
     is_first = launch is None or launch.rank == 0
     sources = find_sources(files)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from halpose.cli import common_options, machine_options, print_json
+from halpose.cli import common_options, machine_options, print_json, reading_options
 from halpose.cli.console import WorkingBar, command, remark, show
 
 if TYPE_CHECKING:
     from halpose.heads.curve import Point
     from halpose.heads.head import Head
     from halpose.heads.predict import Prediction
+    from halpose.inference.sources import Reading
 
 _SHOWN = 60  # rows of a table on a screen
 
@@ -29,8 +30,7 @@ _SHOWN = 60  # rows of a table on a screen
 @click.option("--curve", type=click.Path(path_type=Path), help="SVG to write: accuracy against the number of labels.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of folds and draws.")
 @click.option("--overwrite", is_flag=True, help="Replace a head of this name.")
-@click.option("--layout", default=None, help="Joints of files that do not name theirs: a name, or a .toml file.")
-@click.option("--format", default=None, help="Of the files. Default: found out by itself.")
+@reading_options(windows=False)
 @machine_options
 @common_options
 def fit_head(
@@ -43,8 +43,7 @@ def fit_head(
     curve: Path | None,
     seed: int,
     overwrite: bool,
-    layout: str | None,
-    format: str | None,
+    reading: Reading,
     device: str,
     as_json: bool,
 ) -> None:
@@ -66,7 +65,6 @@ def fit_head(
     from halpose.heads.fitting import fit_head as fit
     from halpose.heads.head import check_name, save_head
     from halpose.heads.labelled import labelled_files, labelled_store
-    from halpose.inference.sources import Reading
 
     if labels is None and store is None:
         raise click.UsageError("what is labelled? give a table, labels.csv, or a labelled store: --on STORE")
@@ -82,7 +80,7 @@ def fit_head(
         else:
             assert labels is not None
             clips = labelled_files(
-                loaded, labels, files, Reading(layout, format), chosen,
+                loaded, labels, files, reading, chosen,
                 lambda source, reason: remark(f"set aside {source}: {reason}"), progress,
             )  # fmt: skip
         head = fit(clips, streams=chosen, seed=seed, progress=progress)
@@ -157,11 +155,7 @@ def _percent(value: Any) -> str:
 @click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path(path_type=Path))
 @click.option("--head", "name", default="", help="Of the run. Default: its only one.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="CSV file to write, a line for each answer.")
-@click.option("--window", default=None, help="Cut recordings into windows of so long: 2s, 500ms. Default: whole.")
-@click.option("--stride", default=None, help="From one window to the next. Default: as long as a window.")
-@click.option("--layout", default=None, help="Joints of files that do not name theirs: a name, or a .toml file.")
-@click.option("--format", default=None, help="Of the files. Default: found out by itself.")
-@click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where a recording does not say.")
+@reading_options(windows=True)
 @machine_options
 @common_options
 def predict(
@@ -169,11 +163,7 @@ def predict(
     files: tuple[Path, ...],
     name: str,
     out: Path | None,
-    window: str | None,
-    stride: str | None,
-    layout: str | None,
-    format: str | None,
-    fps: float,
+    reading: Reading,
     device: str,
     as_json: bool,
 ) -> None:
@@ -191,10 +181,8 @@ def predict(
     from halpose.heads.head import load_head
     from halpose.heads.predict import predict as answers
     from halpose.heads.predict import write_predictions
-    from halpose.inference.clips import seconds_of
-    from halpose.inference.sources import Reading, find_sources
+    from halpose.inference.sources import find_sources
 
-    reading = Reading(layout, format, fps, seconds_of(window) if window else 0.0, seconds_of(stride) if stride else 0.0)
     sources = find_sources(files)
     loaded = Run.load(run, resolve_device(device))
     head = load_head(loaded, name)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from halpose.cli import common_options, machine_options, print_json
+from halpose.cli import common_options, machine_options, print_json, reading_options
 from halpose.cli.console import WorkingBar, remark, show
 
 if TYPE_CHECKING:
     from halpose.inference.embed import Embeddings
     from halpose.inference.search import Neighbour
+    from halpose.inference.sources import Reading
 
 
 @click.command(short_help="Find the recordings that move most like one.")
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 @click.option("--streams", default="", help="Comma-separated streams of the run. Default: the index's, or all.")
 @click.option("--approximate", is_flag=True, help="Do not compare with all: for millions (extra faiss).")
 @click.option("--page", type=click.Path(path_type=Path), help="HTML page to write: query and neighbours side by side.")
-@click.option("--layout", default=None, help="Joints of a file that does not name its own: a name, or a .toml file.")
-@click.option("--format", default=None, help="Of the query's file. Default: found out by itself.")
-@click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where the query does not say.")
+@reading_options(windows=False)
 @machine_options
 @common_options
 def search(
@@ -42,9 +41,7 @@ def search(
     streams: str,
     approximate: bool,
     page: Path | None,
-    layout: str | None,
-    format: str | None,
-    fps: float,
+    reading: Reading,
     device: str,
     as_json: bool,
 ) -> None:
@@ -63,13 +60,13 @@ def search(
     from halpose.engine.run import Run
     from halpose.inference.search import exact, find_query, open_index
     from halpose.inference.search import search as find
-    from halpose.inference.sources import Reading, is_store
+    from halpose.inference.sources import is_store
 
     device_used = resolve_device(device)
     loaded = Run.load(run, device_used)
     with WorkingBar() as progress:
         index = open_index(loaded, where, [word.strip() for word in streams.split(",") if word.strip()], progress)
-        queries = find_query(loaded, index, query, Reading(layout, format, fps))
+        queries = find_query(loaded, index, query, reading)
         progress("search")
         finder = exact(index, str(device_used))
         if approximate:
@@ -83,7 +80,7 @@ def search(
         from halpose.report.search_page import search_page
 
         facts = [("Run", str(run)), ("Index", str(where)), ("Searched", f"{len(index)} embeddings"), ("Query", query)]
-        write_page(page, search_page(queries, found, facts=facts, layout=layout))
+        write_page(page, search_page(queries, found, facts=facts, layout=reading.layout))
         remark(f"the page: {page.absolute().as_uri()}")
     if as_json:
         print_json(
