@@ -136,6 +136,18 @@ GRIDS = {
         seeds=5,
         folds=5,
     ),
+    "weak views": Grid(
+        about="The published views (crop, shear, jitter) instead of strong ones: does HaLP make up for what they lack?",
+        prediction="Yes, if anywhere: the paper's own setting. Under weak views contrast is solved by what a person "
+        "keeps (build, place, tempo), so that positives beside the key are the only ones that differ in it. Two points "
+        "of k-NN for walks to the own prototype, one for the paper's.",
+        recipe={"utd-mhad": "halp", "nw-ucla": "halp", "msr-action3d": "halp"},
+        shared=("steps=600", "data.split=fold", "diagnose=true", "views.published=true", "views.crop=0.5,1"),
+        variants=HALP_AND_CONTROLS | {"halp own beside": ("toward=own", "placement=beside")},
+        controls=CONTROLS,
+        seeds=10,
+        folds=5,
+    ),
     "synthetic": Grid(
         about="43 200 synthetic clips, 60 actions, 40 people: does HaLP bring more where there are many clips?",
         prediction="Yes, if the paper's reason holds: with 700 clips an action a prototype's neighbourhood holds "
