@@ -81,6 +81,8 @@ def run_cells(
         path = folder / variant.replace(" ", "-")
         shutil.rmtree(path, ignore_errors=True)
         summary = train(store, config, path, device=chosen.device, fork=warm)
+        if summary.interrupted:
+            sys.exit(f"stopped at step {summary.steps}: this cell begins again when the same command is called")
         run = Run.load(path, chosen.device)
         common = {
             "grid": title, "set": name, "variant": variant, "seed": seed, "steps": summary.steps,
@@ -117,7 +119,7 @@ def begins_as(base: Config, config: Config) -> bool:
 def supervised(store: Store, base: Config, path: Path, device: str, common: dict[str, Any]) -> list[dict[str, Any]]:
     """The same encoder from scratch with all labels: what could be had, if they were there."""
     begun = time.perf_counter()
-    train(store, without_halp(replace(base, steps=1)), path, device=device)
+    train(store, without_halp(replace(base, steps=1)), path, device=device)  # for its first weights
     rows = []
     for part in PARTS:
         (result,) = evaluate_run(
