@@ -193,6 +193,21 @@ def test_files_are_mended_into_a_store(
     assert "damaged: damaged file" in report.left or "damaged: in no known form" in report.left
 
 
+def test_files_that_name_their_classes_and_share_a_name(alone: Clips, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for clip, label in zip(alone, ("wave", "kick", "wave", ""), strict=False):
+        about = {"label": label} if label else {}
+        np.savez(source / f"{clip.name}.npz", positions=clip.positions, layout=LAYOUT.name, **about)
+    np.save(source / f"{alone[0].name}.npy", alone[4].positions)  # called as another is, which comes first
+    store, report = mended(source, tmp_path / "store")
+    said = {name: label for name, label in zip(store.clips.name.tolist(), store.clips.label.tolist(), strict=True)}
+    assert store.classes == ("kick", "wave") and len(store) == len(said) == 4
+    assert [said[clip.name] for clip in alone[:4]] == [-1, 0, 1, -1]
+    (item,) = report.set_aside
+    assert (item.file, item.kind) == (f"{alone[0].name}.npz", "name") and f"{alone[0].name}.npy" in item.reason
+
+
 def test_clips_that_do_not_fit_are_left_out(alone: Clips, tmp_path: Path) -> None:
     """Nobody to be seen, or another layout."""
     empty = with_positions(alone[1], np.full_like(alone[1].positions, np.nan))

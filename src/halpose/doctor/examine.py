@@ -12,6 +12,7 @@ from halpose.doctor.body import bodies
 from halpose.doctor.checks import CHECKS
 from halpose.doctor.finding import Finding
 from halpose.doctor.measure import Measures, measure
+from halpose.doctor.parts import Labelling
 from halpose.doctor.patients import Patients, Portion, find_patients
 from halpose.doctor.report import Examination, Findings
 from halpose.processes import cores, in_order
@@ -77,12 +78,24 @@ def examine_patients(
         if progress:
             progress(Progress(done, patients.size, len(clips), aside))
     labelling = patients.labelling([(clip.file, clip.name) for clip in clips], split)
+    if patients.store is None and patients.labels is None:
+        clips, labelling = _labelled_by_files(clips, labelling)
     if clips:
         for check in CHECKS.values():
             if check.whole is not None:
                 found.add(check.whole(clips, labelling))
     seconds = time.perf_counter() - started
     return Examination(str(patients.path), patients.formats, tuple(clips), layouts, labelling, found, seconds)
+
+
+def _labelled_by_files(clips: list[Measures], labelling: Labelling) -> tuple[list[Measures], Labelling]:
+    """Clips whose files name their class in words, with labels; as they are where no file does."""
+    classes = sorted({clip.said for clip in clips} - {""})
+    if not classes:
+        return clips, labelling
+    number = {name: at for at, name in enumerate(classes)}
+    numbered = [replace(clip, label=number.get(clip.said, -1)) for clip in clips]
+    return numbered, replace(labelling, classes=tuple(classes))
 
 
 def examine_portion(portion: Portion) -> Examined:

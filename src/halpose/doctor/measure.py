@@ -54,6 +54,7 @@ class Measures:
         content: digest of the positions, place and size taken out.
         sketch: the `SKETCH` smallest of its frames' digests: clips that share frames share these.
         code: the clip's shape and movement as `CODE` numbers; a distance of 1 is a span, root mean square.
+        said: its class in words, where the file itself says it.
     """
 
     file: str
@@ -77,6 +78,7 @@ class Measures:
     content: bytes
     sketch: tuple[int, ...]
     code: Float32[np.ndarray, " d"]
+    said: str = ""
 
 
 def measure(sequence: Sequence, people: list[Body], file: str) -> Measures:
@@ -112,6 +114,7 @@ def measure(sequence: Sequence, people: list[Body], file: str) -> Measures:
         content=b"" if main is None else content(people),
         sketch=() if main is None else sketch(main),
         code=np.zeros(CODE, np.float32) if main is None else code(main),
+        said=str(sequence.extra.get("label", "")),
     )
 
 

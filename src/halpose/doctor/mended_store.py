@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def mend_store(
                     aside[at] = SetAside(examination.clips[at].file, "unusable", result, examination.clips[at].name)
                 elif result is not None:
                     clip, mended = result
-                    writer.append(clip)
+                    writer.append(replace(clip, label=examination.clips[at].label))
                     kept.append(at)
                     done.update(mended)
                     if mended:
@@ -157,6 +157,7 @@ def _treatments(examination: Examination) -> tuple[list[Treatment | None], dict[
     twins, axes, usual = dropped(clips), wrong_axes(clips), usual_layout(clips)
     treatments: list[Treatment | None] = []
     aside: dict[int, SetAside] = {}
+    owner: dict[str, str] = {}
     for at, (clip, axis) in enumerate(zip(clips, axes, strict=True)):
         reason = kind = ""
         if layout_of(clip) != usual:
@@ -165,10 +166,13 @@ def _treatments(examination: Examination) -> tuple[list[Treatment | None], dict[
             kind, reason = "duplicate", f"the same recording as {clips[twins[at]].name}"
         elif not clip.people:
             kind, reason = "no body", "nobody is seen in any frame"
+        elif clip.file and clip.name in owner:
+            kind, reason = "name", f"a clip of this name was read from {owner[clip.name]} already"
         if kind:
             aside[at] = SetAside(clip.file, kind, reason, clip.name)
             treatments.append(None)
         else:
+            owner[clip.name] = clip.file
             treatments.append(Treatment(unit_of(clip) or "", axis))
     return treatments, aside
 
