@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from halpose.report.camera import Camera
-from halpose.report.viewpoint import path
+from halpose.report.viewpoint import facing, path
 from halpose.skeleton import load_layout
 
 LAYOUT = load_layout("kinect20")
@@ -25,6 +25,13 @@ def test_who_walks_far_is_followed_and_who_stays_is_not(standing: np.ndarray) ->
     assert not followed[:, 1].any()
     middle = slice(30, 60)  # away from the ends, where smoothing lags
     assert followed[middle, 0] == pytest.approx(walking(standing, 8.0)[0, middle].mean(1)[:, 0], abs=0.01)
+
+
+def test_infinite_coordinates_are_as_good_as_missing(standing: np.ndarray) -> None:
+    damaged = walking(standing, 0.5)
+    damaged[:, 3:30] = np.inf
+    missing = np.where(np.isinf(damaged), np.nan, damaged)
+    assert facing(damaged, LAYOUT) == pytest.approx(facing(missing, LAYOUT))
 
 
 def test_following_does_not_mind_gaps(standing: np.ndarray) -> None:

@@ -29,7 +29,8 @@ def facing(positions: Float[np.ndarray, "m t v c"], layout: Layout) -> float:
         across = present[1] - present[0]
         across = -across if across[0] > 0 else across
     else:
-        pairs = [_mean(positions[:, :, left] - positions[:, :, right]) for right, left in layout.sides]
+        with np.errstate(invalid="ignore"):  # of infinite coordinates nothing is left, as of missing ones
+            pairs = [_mean(positions[:, :, left] - positions[:, :, right]) for right, left in layout.sides]
         across = _mean(np.array(pairs)) if pairs else np.full(3, np.nan)
     # Up times right-to-left points forward in a right-handed frame.
     return math.atan2(-across[2], across[0]) if np.isfinite(across).all() else 0.0
