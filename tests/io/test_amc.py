@@ -130,21 +130,33 @@ def test_the_usual_skeleton_is_hdm31_in_whatever_order(tmp_path: Path) -> None:
         np.testing.assert_allclose(clip.positions[0, 0, load_layout("hdm31").index(joint)], places[bone], atol=1e-5)
 
 
-def test_units_and_radians(tmp_path: Path) -> None:
+@pytest.mark.parametrize("skeleton", ["deg", "rad"])
+@pytest.mark.parametrize("motion", [":DEGREES", ":RADIANS", ""])
+def test_a_motion_says_itself_how_angles_are_written(tmp_path: Path, skeleton: str, motion: str) -> None:
+    """Each file by its own word; a motion without one is as its skeleton."""
+    (clip,) = amc.read(make_file(tmp_path / "02_03.amc"))
+    (tmp_path / "02.asf").write_text(
+        asf_text(BONES if skeleton == "deg" else in_radians(BONES), angle=skeleton)
+    )  # fmt: skip
+    in_degrees = motion == ":DEGREES" or (not motion and skeleton == "deg")
+    frames = motion_of() if in_degrees else [
+        {name: np.concatenate((v[:3], np.deg2rad(v[3:]))) if name == "root" else np.deg2rad(v) for name, v in f.items()}
+        for f in motion_of()
+    ]  # fmt: skip
+    (tmp_path / "02_03.amc").write_text(amc_text(frames).replace(":DEGREES", motion))
+    (other,) = amc.read(tmp_path / "02_03.amc")
+    np.testing.assert_allclose(other.positions, clip.positions, atol=1e-5)
+
+
+def in_radians(bones: Bones) -> Bones:
+    return [(name, parent, d, s, tuple(np.deg2rad(axis)), f) for name, parent, d, s, axis, f in bones]  # type: ignore[misc]
+
+
+def test_units(tmp_path: Path) -> None:
     (clip,) = amc.read(make_file(tmp_path / "02_03.amc"))
     (tmp_path / "02.asf").write_text(asf_text(length=0.9))
     (half,) = amc.read(tmp_path / "02_03.amc")
     np.testing.assert_allclose(half.positions, clip.positions / 2, rtol=1e-5)
-    radians = [
-        {name: np.concatenate((v[:3], np.deg2rad(v[3:]))) if name == "root" else np.deg2rad(v) for name, v in f.items()}
-        for f in motion_of()
-    ]
-    text = amc_text(radians).replace(":DEGREES", ":RADIANS")
-    bones = [(name, parent, d, s, tuple(np.deg2rad(axis)), f) for name, parent, d, s, axis, f in BONES]
-    (tmp_path / "02.asf").write_text(asf_text(bones, angle="rad"))
-    (tmp_path / "02_03.amc").write_text(text)
-    (same,) = amc.read(tmp_path / "02_03.amc")
-    np.testing.assert_allclose(same.positions, clip.positions, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def read(path: Path) -> Iterator[Sequence]:
     asf = find_asf(path)
     skeleton = read_asf(asf)
     rows = _rows(path, data, skeleton, asf)
-    is_degrees = b":RADIANS" not in data[:4096].upper() and skeleton.is_degrees
+    said = data[:4096].upper()
+    is_degrees = b":DEGREES" in said or (b":RADIANS" not in said and skeleton.is_degrees)
     with np.errstate(over="ignore", invalid="ignore"):
         positions = _positions(skeleton, np.deg2rad(rows) if is_degrees else rows, rows)
         positions *= _METRES_PER_INCH / skeleton.length

@@ -41,7 +41,7 @@ class AsfSkeleton:
 
     Attributes:
         bones: the root first.
-        is_degrees: of angles, in this file and in those that move it.
+        is_degrees: of angles, in this file and in those that move it, unless they say it themselves.
         length: as the file states it under `units`; lengths divided by it are inches.
     """
 
