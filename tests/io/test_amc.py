@@ -149,7 +149,7 @@ def test_a_motion_says_itself_how_angles_are_written(tmp_path: Path, skeleton: s
 
 
 def in_radians(bones: Bones) -> Bones:
-    return [(name, parent, d, s, tuple(np.deg2rad(axis)), f) for name, parent, d, s, axis, f in bones]  # type: ignore[misc]
+    return [(*bone[:4], (x, y, z), bone[5]) for bone in bones for x, y, z in [np.deg2rad(bone[4]).tolist()]]
 
 
 def test_units(tmp_path: Path) -> None:
