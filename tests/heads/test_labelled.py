@@ -9,9 +9,10 @@ import pytest
 
 from halpose.data.store import Store
 from halpose.engine.run import Run
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.evaluate.features import extract
 from halpose.heads.labelled import labelled_files, labelled_store
+from halpose.inference.sources import Reading
 from halpose.skeleton import Sequence
 
 
@@ -97,6 +98,12 @@ def test_a_name_of_two_files_is_refused(run: Run, folder: Path) -> None:
     table = write(folder.parent / "labels.csv", f"{near.removesuffix('.npy')},up,,")
     with pytest.raises(DataError, match=f"may be 'far/{near}', '{near}'; write which, by its path"):
         labelled_files(run, table, [folder])
+
+
+def test_windows_are_not_learned_from(run: Run, folder: Path) -> None:
+    table = write(folder / "l.csv", f"{names(folder)[-1]},up,,")
+    with pytest.raises(ConfigError, match="labels are of whole recordings"):
+        labelled_files(run, table, [folder], Reading(window=0.5))
 
 
 def test_a_store_is_given_as_such(run: Run, toy_store: Path, tmp_path: Path) -> None:

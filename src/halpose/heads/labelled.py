@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from halpose.data.labels import Labels, read_labels
 from halpose.data.store import Store
 from halpose.engine.run import Run
-from halpose.errors import DataError
+from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, silent
 from halpose.inference.clips import Window
 from halpose.inference.embed import Embeddings, embed, embed_store
@@ -138,14 +138,17 @@ def labelled_files(
         run: whose embeddings are wanted.
         table: `labels.csv`; files are named by their path below a folder, with or without its ending, or by their name.
         paths: files and folders; the folder of the table when empty.
-        reading: how recordings are read.
+        reading: how recordings are read: whole, because windows of one would be learned from and held out at once.
         streams: of the run; all when empty.
         set_aside: told what cannot be embedded and why, and the others go on.
         progress: told how many files are done.
 
     Raises:
         DataError: the table names files that are not there, or two of them by one name, or nothing can be embedded.
+        ConfigError: recordings would be read in windows.
     """
+    if reading and reading.window:
+        raise ConfigError(f"{table}: labels are of whole recordings; read them without a window")
     said = read_labels(table)
     if not said.classes:
         raise DataError(f"{table}: no file has a label; fill the column called label")
