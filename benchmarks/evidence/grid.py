@@ -170,4 +170,26 @@ GRIDS = {
         controls=CONTROLS,
         seeds=10,
     ),
+    "synthetic long": Grid(
+        about="The same clips, four times as long: does HaLP come into its own once neighbours are mostly right?",
+        prediction="Walks to the own prototype gain up to a point, for more keys have neighbours of their class by "
+        "then; Eq. 8 stays with the pull, whatever the length, because its mean point stays beside the key.",
+        recipe={"synthetic-60": "halp"},
+        shared=(
+            "steps=8000",
+            "data.frames=16",
+            "encoder.width=64",
+            "contrast.queue=4096",
+            "halp.newest=1024",
+            "halp.prototypes=60",
+            "data.split=x-sub",
+            "diagnose=true",
+        ),  # fmt: skip
+        parts=("test",),
+        protocols=("knn",),
+        raw=False,
+        variants=HALP_AND_CONTROLS,
+        controls=CONTROLS,
+        seeds=3,
+    ),
 }
