@@ -59,7 +59,8 @@ def test_pictures_have_no_unit(standing: np.ndarray) -> None:
     shares = recorded(standing)
     shares.extra["in_image"] = True
     upright = find_upright([measure(shares)])
-    assert upright.unit == "" and not any("units" in line for line in upright.describe())
+    assert upright.unit == "" and upright.in_image
+    assert "units: those of the picture" in upright.describe()
 
 
 def test_two_channels_are_turned_over_at_most(standing: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import pytest
 from faults import spike
 
 from halpose import io
+from halpose.data.own import prepare_own
 from halpose.data.store import Store
 from halpose.doctor import CHECKS, SEVERITIES, examine
 from halpose.doctor.examine import examine_patients
@@ -110,6 +111,23 @@ def test_a_layout_to_map_to(folder: Path) -> None:
 def test_a_single_file(folder: Path, alone: Clips) -> None:
     found = examine(folder / "a" / f"{alone[1].name}.skeleton", workers=1)
     assert [clip.name for clip in found.clips] == [alone[1].name] and found.counts()["warning"] == 0
+
+
+def test_people_who_lie_before_a_camera_are_not_to_be_turned(tmp_path: Path) -> None:
+    """Landmarks of an image have no unit, and the image says what is up: of the files, and of a store made of them."""
+    rng = np.random.default_rng(0)
+    body = rng.normal(0, 0.02, (33, 3)) + np.linspace(0, 0.9, 33)[:, None] * (1, 0.1, 0)  # from nose to toes along x
+    (tmp_path / "poses").mkdir()
+    for name in "abcdef":
+        frames = [
+            [{"x": x, "y": y, "z": z, "visibility": 0.9} for x, y, z in body + rng.normal(0, 0.003, (33, 3))]
+            for _ in range(40)
+        ]
+        (tmp_path / "poses" / f"{name}.json").write_text(json.dumps({"landmarks": frames}))
+    prepare_own(tmp_path / "poses", tmp_path / "store", workers=1)
+    for path in (tmp_path / "poses", tmp_path / "store"):
+        found = examine(path, workers=1)
+        assert not {finding.check for finding in found.findings} & {"axes", "units"}
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

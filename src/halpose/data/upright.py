@@ -43,10 +43,15 @@ _TURNS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """A clip's body: length in the file's unit, and mean direction from feet to hips and head; None where unknown."""
+    """A clip's body: length in the file's unit, and mean direction from feet to hips and head; None where unknown.
+
+    `is_told` where the reader knows that y is up, `in_image` where lengths are those of a picture.
+    """
 
     length: float | None
     up: tuple[float, ...] | None
+    is_told: bool = False
+    in_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,16 @@ class Upright:
         up: the axis that was found to be up; "" where that is not known.
         length: the median length of the bodies in the sample, in the files' unit; 0 where it could not be measured.
         others: how many clips of the sample look to be in another unit than most.
+        is_told: whether the files themselves say what is up, however people lie.
+        in_image: whether lengths are those of pictures.
     """
 
     unit: str = ""
     up: str = ""
     length: float = 0.0
     others: int = 0
+    is_told: bool = False
+    in_image: bool = False
 
     @property
     def scale(self) -> float:
@@ -78,6 +87,8 @@ class Upright:
             lines.append(f"units: {self.unit}{', made metres' * (self.scale != 1)} ({body})")
         elif self.length:
             lines.append(f"units: not known ({body}): lengths are kept as they are")
+        elif self.in_image:
+            lines.append("units: those of the picture")
         if self.others:
             lines.append(f"units: {self.others} of the sample look to be in another unit: prepare them apart")
         if self.up:
@@ -107,13 +118,13 @@ def measure(sequence: Sequence) -> Measured:
     frames = np.flatnonzero(seen[people[0]].any(axis=1))
     frames = frames[:: max(1, len(frames) // _FRAMES)]
     body = sequence.positions[people[0], frames].astype(np.float64)
-    has_length = body.shape[-1] == 3 and not sequence.extra.get(IN_IMAGE)
-    length = _length(body, layout) if has_length else None
+    is_told, in_image = bool(sequence.extra.get(Y_IS_UP)), bool(sequence.extra.get(IN_IMAGE))
+    length = _length(body, layout) if body.shape[-1] == 3 and not in_image else None
     up = _direction(body, layout)
-    if sequence.extra.get(Y_IS_UP):
+    if is_told:
         hangs = up is not None and _axis(np.array(up)) == "-y"
         up = (0.0, -1.0 if hangs else 1.0, 0.0)[: body.shape[-1]]
-    return Measured(length, up)
+    return Measured(length, up, is_told, in_image)
 
 
 def _length(body: Float[np.ndarray, "t v c"], layout: Layout) -> float | None:
@@ -159,7 +170,14 @@ def find_upright(measured: Iterable[Measured]) -> Upright:
     unit = _unit(length)
     directions = [body.up for body in bodies if body.up is not None]
     others = sum(_unit(body) != unit for body in lengths)
-    return Upright(unit, _axis(np.mean(directions, axis=0)) if directions else "", length, others)
+    return Upright(
+        unit,
+        _axis(np.mean(directions, axis=0)) if directions else "",
+        length,
+        others,
+        is_told=bool(bodies) and all(body.is_told for body in bodies),
+        in_image=bool(bodies) and all(body.in_image for body in bodies),
+    )
 
 
 def _unit(length: float) -> str:

@@ -17,6 +17,7 @@ from halpose.data.store_files import META, NOT_IN_SPLIT, PART_CODES
 from halpose.doctor.finding import Finding
 from halpose.doctor.parts import Labelling
 from halpose.errors import ConfigError, DataError, FormatError
+from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.mapping import map_joints
 from halpose.skeleton import Layout, Sequence, load_layout
 
@@ -53,8 +54,10 @@ class Portion:
         """The recordings, each with the file it is from ("" for a store's); or what is wrong with a file."""
         if not self.files:
             store = Store.open(self.root)
+            told = _told(store)
             for at in range(self.start, self.stop):
-                yield "", self._fit(store.clip(at))
+                clip = store.clip(at)
+                yield "", self._fit(replace(clip, extra=clip.extra | told))
             return
         for file in self.files:
             try:
@@ -84,6 +87,18 @@ class Portion:
             sequence, name=name, label=said.label, subject=said.subject or sequence.subject,
             camera=said.camera or sequence.camera,
         )  # fmt: skip
+
+
+def _told(store: Store) -> dict[str, bool]:
+    """What the files that a store was made of told of its axes and lengths, as a reader of them tells it."""
+    found = store.meta["provenance"].get("upright")
+    uprights = list(found.values()) if isinstance(found, dict) else []
+    names = {Y_IS_UP: "is_told", IN_IMAGE: "in_image"}
+    return {
+        key: True
+        for key, name in names.items()
+        if uprights and all(isinstance(upright, dict) and upright.get(name) is True for upright in uprights)
+    }
 
 
 @dataclass(frozen=True)

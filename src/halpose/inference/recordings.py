@@ -55,7 +55,7 @@ def _read_all(
     for recording in find_recordings(path):
         try:
             for sequence in io.read(recording, format):
-                if layout is not None and isinstance(sequence.layout, str):
+                if layout is not None and sequence.extra.get("by_number"):
                     sequence = replace(sequence, layout=layout)
                 yield sequence
         except FormatError as error:

@@ -183,7 +183,10 @@ def _without_names(path: Path, cells: Cells) -> Sequence:
     if np.isnan(positions).all():
         raise refused(path, f"nobody in any of {len(positions)} frames", "leave it out")
     fps = _fps(values[:, 0], np.arange(len(values))) if first else 0.0
-    return Sequence(to_float32(positions)[None], LAYOUT_OF_JOINTS[joints], path.stem, people=("1",), fps=fps)
+    return Sequence(
+        to_float32(positions)[None], LAYOUT_OF_JOINTS[joints], path.stem, people=("1",), fps=fps,
+        extra={"by_number": True},
+    )  # fmt: skip
 
 
 def _fps(times: Float64[np.ndarray, " rows"] | None, frames: Int64[np.ndarray, " rows"]) -> float:

@@ -114,6 +114,7 @@ def _sequence(annotation: Any, index: int, layout: str | None, splits: dict[str,
         confidence=score,
         extra={
             "splits": splits.get(name, ()),
+            **({} if layout or isinstance(named, str) else {"by_number": True}),
             **{key: plain(annotation[key]) for key in _KEPT if key in annotation},
         },
     )
