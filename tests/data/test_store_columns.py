@@ -45,6 +45,22 @@ def archive(rows: list[dict[str, Any]], lengths: list[int], splits: dict[str, np
     return buffer.getvalue()
 
 
+def test_a_spool_that_was_written_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_columns, "BLOCK", 3)
+    rows, lengths = values(10), list(range(1, 11))
+    spool = ColumnSpool(tmp_path)
+    for at, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        if at == 5:
+            spool.write(io.BytesIO(), {})
+        spool.append(length, row)
+    written = io.BytesIO()
+    spool.write(written, {})
+    spool.close()
+    found, wanted = np.load(io.BytesIO(written.getvalue())), np.load(io.BytesIO(archive(rows, lengths, {})))
+    for name in wanted.files:
+        np.testing.assert_array_equal(found[name], wanted[name])
+
+
 @pytest.mark.parametrize("block", [1, 3, 10, 11, 8192])
 @pytest.mark.parametrize("at_once", [0, 4, 11])
 def test_the_archive_is_numpys_whatever_the_blocks(

@@ -48,6 +48,15 @@ def test_a_class_that_was_not_learned_counts_for_nothing() -> None:
     assert fit_temperature(hidden[~known], labels[~known]) == 1.0
 
 
+@pytest.mark.parametrize("shift", [-1e5, 1e5])
+def test_only_differences_of_logits_count_however_large_they_are(shift: float) -> None:
+    logits, labels = drawn(200, 1.0)
+    for temperature in (np.exp(-4.0), 1.0):
+        usual = likelihood(logits, labels, temperature)
+        assert likelihood(logits + shift, labels, temperature) == pytest.approx(usual, abs=1e-6)
+        np.testing.assert_allclose(softmax(logits + shift, temperature), softmax(logits, temperature), atol=1e-6)
+
+
 def test_the_calibration_error_by_hand() -> None:
     sure = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55])
     hits = np.array([True, True, True, False, True, False])
