@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from halpose.errors import DataError
+from halpose.heads.calibration import calibration_error, fit_temperature, softmax
 from halpose.heads.fitting import ACCEPTED, choose_thresholds, fit_head, hold_out, leave_classes_out
 from halpose.heads.folds import make_folds
 from halpose.heads.head import Thresholds, centres_of, distances
@@ -44,6 +45,19 @@ def test_clips_of_classes_that_were_not_labelled_count_as_others() -> None:
     test = found.about["test"]
     assert (test["clips"], test["other_classes"]) == (12, 3)
     assert test["refused"]["value"] == 1 and test["accuracy"]["value"] == 1
+
+
+def test_no_fold_chooses_its_own_temperature() -> None:
+    clips = clusters(classes=3, each=12, noise=0.6, subjects=3)
+    held = fit_head(clips, strengths=(0.1,)).about["held_out"]
+    folds = make_folds(clips).of_clip
+    (logits,) = hold_out(clips, make_folds(clips), (0.1,)).logits
+    sure = np.empty(len(clips))
+    for fold in range(3):
+        others = fit_temperature(logits[folds != fold], clips.labels[folds != fold])
+        sure[folds == fold] = softmax(logits[folds == fold], others).max(axis=1)
+    wanted = calibration_error(sure, logits.argmax(axis=1) == clips.labels)
+    assert held["calibration_error"] == pytest.approx(wanted, rel=1e-6)
 
 
 def test_what_is_held_out_was_not_seen() -> None:

@@ -105,12 +105,10 @@ class ColumnSpool:
         return max((dtype.itemsize // 4 for _, _, dtype in self._blocks[column]), default=1)
 
     def _read(self, column: str, dtype: np.dtype[Any], row: tuple[int, ...]) -> Iterator[np.ndarray]:
-        end = self._file.tell()
         for at, count, kept in self._blocks[column]:
             self._file.seek(at)
             data = self._file.read(count * int(np.prod(row, dtype=int)) * kept.itemsize)
             yield np.frombuffer(data, kept).reshape(count, *row).astype(dtype, copy=False)
-        self._file.seek(end)
 
 
 def _longest(texts: np.ndarray) -> int:
