@@ -50,6 +50,12 @@ def test_neighbours_are_those_of_a_loop(across: str) -> None:
         )  # fmt: skip
 
 
+def test_whoever_may_be_the_same_person_is_left_out() -> None:
+    index = replace(some(), subjects=tuple(("s0", "s1", "")[i % 3] for i in range(60)))
+    (found,) = search(index.rows(np.array([3])), index, 60, across="subject")
+    assert sorted(one.row for one in found) == list(range(1, 60, 3))
+
+
 def test_no_window_of_the_query_is_its_neighbour() -> None:
     index = replace(some(), names=tuple(f"clip{i // 10}" for i in range(60)))
     (found,) = search(index.rows(np.array([25])), index, 100)
