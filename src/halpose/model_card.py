@@ -22,6 +22,7 @@ from halpose.engine.checkpoint import latest_step
 from halpose.engine.run import Shape, read_run_config
 from halpose.errors import CheckpointError, HalposeError
 from halpose.settings import flatten
+from halpose.whole_file import write_whole
 
 FILE = "README.md"
 _OWN = "## Notes"
@@ -53,15 +54,7 @@ def write_card(run: Path, overwrite: bool = False) -> Path | None:
         return None
     _, heading, own = before.partition(f"\n{_OWN}\n") if _MARK in before else ("", "", "")
     text = model_card(run) + (own if heading else "\nNone yet.\n")
-    partial = run / f".{FILE}.partial"
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        raise CheckpointError(f"{file}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    write_whole(file, text, CheckpointError)
     return file
 
 

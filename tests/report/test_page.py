@@ -158,10 +158,10 @@ def test_writing_replaces_whole_pages_only(tmp_path: Path, page: Page) -> None:
 
 def test_a_page_that_cannot_be_written_says_where(tmp_path: Path, page: Page) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"file/page\.html: cannot write"):
+    with pytest.raises(DataError, match=r"file/page\.html: cannot be written"):
         write_page(tmp_path / "file" / "page.html", page)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match="cannot write"):
+    with pytest.raises(DataError, match="cannot be written"):
         write_page(tmp_path / "folder", page)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]
 

@@ -51,6 +51,7 @@ def bench(
     from halpose.bench.timing import machine
     from halpose.engine.checkpoint import write_json
     from halpose.engine.trainer import resolve_device
+    from halpose.whole_file import write_whole
 
     where, config = resolve_device(device), published_sizes(hidden, batch)
     with WorkingBar() as progress:
@@ -62,8 +63,7 @@ def bench(
         for curve in grown:
             line = f"{1e3 * curve.constant:.4g} + {1e3 * curve.slope:.3g} x ms"
             show(f"{curve.axis:10} {line}, points within {curve.deviation:.0%}; {curve.formula}", as_json)
-        curves.parent.mkdir(parents=True, exist_ok=True)
-        curves.write_text(growth_chart(grown, f"A HaLP step: {machine()}"), encoding="utf-8")
+        write_whole(curves, growth_chart(grown, f"A HaLP step: {machine()}"))
         remark(f"picture: {curves}")
     if out:
         write_json(out, card)

@@ -107,10 +107,10 @@ def _curve(clips: Any, seed: int, file: Path | None, name: str, progress: Workin
         return []
     from halpose.heads.curve import learning_curve
     from halpose.heads.curve_chart import curve_chart
+    from halpose.whole_file import write_whole
 
     points = learning_curve(clips, seed=seed, progress=progress)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(curve_chart(points, f"{name}: {len(clips.learned().classes)} classes"), encoding="utf-8")
+    write_whole(file, curve_chart(points, f"{name}: {len(clips.learned().classes)} classes"))
     return points
 
 

@@ -28,6 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from halpose.errors import CheckpointError
+from halpose.whole_file import write_whole
 
 VERSION = 1
 _PREFIX = "step-"
@@ -134,14 +135,12 @@ def latest_step(run: Path) -> int | None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a small JSON file atomically."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from None
+    """Write a small JSON file, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    write_whole(path, json.dumps(content, indent=2) + "\n", CheckpointError)
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from halpose.errors import CheckpointError
 from halpose.methods import Method
 from halpose.methods.halp import HaLP
 from halpose.skeleton import MODALITIES, Layout
+from halpose.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -229,15 +229,13 @@ def _optimizer(config: Config, published: Mapping[str, Tensor]) -> dict[str, Any
 
 def _write(content: dict[str, Any], out: Path) -> None:
     """All of the file or none of it."""
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, partial)
-        os.replace(partial, out)
-    except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{out}: could not be written ({reason}); give a place with enough room") from None
+    way_out = "give a place with enough room"
+    with whole_file(out, CheckpointError, way_out) as partial:
+        try:
+            torch.save(content, partial)
+        except RuntimeError as error:  # what torch makes of a full disk
+            reason = str(error).partition("\n")[0]
+            raise CheckpointError(f"{out}: cannot be written ({reason}); {way_out}") from None
 
 
 def _digest(file: Path) -> str:

@@ -18,10 +18,11 @@ from halpose.data.store import Store
 from halpose.data.views import evaluation_view
 from halpose.data.window import Window
 from halpose.engine.run import Run
-from halpose.errors import ConfigError
+from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, silent
 from halpose.evaluate.featureset import FeatureSet, side_by_side, split_features
 from halpose.methods.base import Method
+from halpose.whole_file import whole_file
 
 # Clips that are on the device at once, and clips that go through the encoder at once.
 _BLOCK, _BATCH = 4096, 256
@@ -172,11 +173,8 @@ def _stream_features(
         features = extract(
             method, store, clips, run.config.data, device, (stream,), lambda done: progress(what, done, len(clips))
         )
-        with suppress(OSError):
-            file.parent.mkdir(exist_ok=True)
-            partial = file.with_suffix(".partial.npy")
-            np.save(partial, features)
-            partial.replace(file)
+        with suppress(DataError), whole_file(file) as partial, partial.open("wb") as written:
+            np.save(written, features)
     return features
 
 

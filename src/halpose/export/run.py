@@ -24,6 +24,7 @@ from halpose.export.check import TOLERANCE, Infer, difference, random_cases, sto
 from halpose.export.network import Network
 from halpose.export.onnx_graph import OPSET, infer_onnx, to_onnx
 from halpose.export.program import capture, quiet
+from halpose.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def export_run(
                 f"{path}: not written: its embeddings differ from the run's by {apart:.1e} of their size, more than "
                 f"{TOLERANCE:g}, on {len(cases)} clips"
             )
-        _write(path, data)
+        with whole_file(path) as partial:
+            partial.write_bytes(data)
         written.append(Exported(path, form, len(data), len(cases), apart, about))
     return written
 
@@ -158,16 +160,3 @@ def _usual(store: Store | None) -> tuple[float, float]:
         return 0.0, 0.0
     seconds = store.clips.lengths[known] / rate[known]
     return round(float(np.median(rate[known])), 3), round(float(np.median(seconds)), 3)
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

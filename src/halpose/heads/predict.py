@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from halpose.engine.run import Run
-from halpose.errors import DataError
 from halpose.evaluate.base import Progress, silent
 from halpose.heads.head import UNKNOWN, Head
 from halpose.inference.clips import Window
 from halpose.inference.embed import embed
 from halpose.inference.sources import Reading, source_windows
+from halpose.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -94,22 +93,13 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> list[Pre
     Raises:
         DataError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     kept: list[Prediction] = []
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(field.name for field in fields(Prediction))
-            for prediction in predictions:
-                kept.append(prediction)
-                table.writerow(_cell(value) for value in asdict(prediction).values())
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(field.name for field in fields(Prediction))
+        for prediction in predictions:
+            kept.append(prediction)
+            table.writerow(_cell(value) for value in asdict(prediction).values())
     return kept
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from halpose.errors import DataError
 from halpose.inference.embed import Embeddings
 from halpose.inference.search import Finder
+from halpose.whole_file import whole_file
 
 _LINKS, _BUILD, _LEAST = 32, 128, 128  # links of a vector, candidates when it is linked, and when it is looked for
 _ROWS = 65536
@@ -60,12 +61,8 @@ def _build(faiss: Any, index: Embeddings) -> Any:
 
 def _keep(faiss: Any, graph: Any, file: Path) -> None:
     """Write the graph; where that cannot be, it is made anew the next time."""
-    partial = file.with_name(f".{file.name}.partial")
-    with suppress(OSError, RuntimeError):
+    with suppress(DataError, RuntimeError), whole_file(file) as partial:
         faiss.write_index(graph, str(partial))
-        partial.replace(file)
-    with suppress(OSError):
-        partial.unlink(missing_ok=True)
 
 
 def _read(faiss: Any, file: Path | None, kept: Path | None, index: Embeddings) -> Any:

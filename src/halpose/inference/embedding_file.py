@@ -21,6 +21,7 @@ from halpose.data.store_columns import write_member
 from halpose.data.store_files import DAMAGE, read_member
 from halpose.errors import DataError
 from halpose.inference.embed import TEXTS, Embeddings
+from halpose.whole_file import whole_file
 
 _NUMBERS = ("vectors", "starts", "ends")
 
@@ -39,19 +40,11 @@ def save_embeddings(path: Path, embeddings: Embeddings | Iterable[Embeddings]) -
         DataError: the file has another ending or cannot be written, or there is nothing to write.
     """
     writer = check_ending(path)
-    partial = path.with_name(f".{path.name}.partial")
     blocks = (embeddings,) if isinstance(embeddings, Embeddings) else embeddings
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         written = writer(partial, (block for block in blocks if len(block)))
         if not written:
             Embeddings.join([])
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
     return written
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from halpose.errors import DataError
 from halpose.report.markup import Markup, element, json_data
+from halpose.whole_file import write_whole
 
 STYLES = ("style.css", "compare.css", "doctor.css")
 SCRIPTS = (
@@ -114,18 +112,7 @@ def write_document(path: str | Path, text: str) -> Path:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot write the page ({error.strerror}); give a file in a folder that can be written"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    write_whole(path, text, way_out="give a file in a folder that can be written")
     return path
 
 
