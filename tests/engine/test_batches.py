@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from outcome import final_state
 from torch import Tensor
 
 from halpose.config import Config, ViewConfig
 from halpose.data.store import Store, StoreError
 from halpose.data.window import MappedWindow, Window
 from halpose.engine.batches import Batches
-from halpose.engine.checkpoint import load_checkpoint
 from halpose.engine.seeds import seed_of
 from halpose.engine.trainer import Trainer, fit_config, train
 from halpose.parts.ranks import ALONE, Ranks
@@ -31,11 +31,6 @@ PLACES = {"resident": (4.0, 2), "mapped": (0.0, 0), "one ahead": (0.0, 1), "ahea
 def placed(config: Config, place: str) -> Config:
     gigabytes, prefetch = PLACES[place]
     return replace(config, data=replace(config.data, resident_gigabytes=gigabytes, prefetch=prefetch))
-
-
-def final_state(run: Path) -> dict[str, Tensor]:
-    checkpoint = load_checkpoint(run)
-    return checkpoint.weights | checkpoint.training
 
 
 def batches(store: Store, config: Config, place: str, ranks: Ranks = ALONE, device: str = "cpu") -> Batches:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from outcome import assert_same
 from pair import Pair
 from rank_tasks import STEPS, drawn, steps_on_given_views, trained, trained_apart, trained_in_parts
 
@@ -100,18 +101,6 @@ def test_two_ranks_equal_one_process_on_the_joined_batch(pair: Pair, changes: di
     assert any("queue.keys" in name for name in state)
     if "halp" in changes["method"]:
         assert "halp" in alone[-1] and np.abs(state[next(n for n in state if "prototypes" in n)]).max() > 0
-
-
-def final_state(run: Path) -> dict[str, torch.Tensor]:
-    checkpoint = load_checkpoint(run)
-    return checkpoint.weights | checkpoint.training
-
-
-def assert_same(first: Path, second: Path) -> None:
-    ours, theirs = final_state(first), final_state(second)
-    assert ours.keys() == theirs.keys()
-    for name, value in ours.items():
-        assert torch.equal(value, theirs[name]), name
 
 
 @pytest.mark.parametrize("config", [SAMPLED, WITH_DROPOUT], ids=["gru", "transformer with dropout"])
