@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from mutations import SMALL, damaged, refusal, survives
 from scipy.io import savemat
 
 from halpose.io import utd
+from halpose.io.base import zeros_to_missing
 from halpose.skeleton import load_layout
 
 # The order that the data set's own list of joints gives.
@@ -83,6 +87,40 @@ def test_other_content_is_described(tmp_path: Path, skeleton: np.ndarray, name: 
 def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mat").write_bytes(content)
     assert str(tmp_path) in refusal(utd.read, tmp_path / "a.mat")
+
+
+def test_what_ends_the_process_of_scipy_is_refused(tmp_path: Path) -> None:
+    """Found by fuzzing (`benchmarks/fuzz_readers.py`): `scipy.io.whosmat` reads beyond the end of it."""
+    found = (
+        "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFN1biBOb3YgMjIgMjM6Mzk6MTIg/////wMA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0OAAAAoAkAAAYAAQAIAAAABgAAAAAA"
+        "AAAFAAAADAAAABQAAAADAAAABQAAAAAAAAABAAAABgAAAGRfc2tlbOtBFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    )
+    (tmp_path / "a.mat").write_bytes(base64.b64decode(found))
+    assert "damaged (cut off)" in refusal(utd.read, tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "i2", "u1", "i4"])
+def test_numbers_of_all_kinds_and_both_orders_of_bytes(tmp_path: Path, kind: str) -> None:
+    skeleton = np.arange(20 * 3 * 2).reshape(20, 3, 2).astype(kind)
+    make_file(tmp_path / "a.mat", skeleton)
+    (clip,) = utd.read(tmp_path / "a.mat")
+    expected = zeros_to_missing(skeleton.transpose(2, 0, 1)[:, [3, 2, 1, 0, *range(4, 20)]].astype(np.float32))
+    np.testing.assert_array_equal(clip.positions[0], expected)
+    value = struct.pack(">IIIIIIiiiI", 6, 8, 6, 0, 5, 12, 20, 3, 1, 0) + struct.pack(">II8s", 1, 6, b"d_skel")
+    value += struct.pack(">II60d", 9, 480, *np.arange(60.0))
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack(">H", 0x100) + b"MI"
+    (tmp_path / "b.mat").write_bytes(head + struct.pack(">II", 14, len(value)) + value)
+    (clip,) = utd.read(tmp_path / "b.mat")
+    assert clip.positions[0, 0, load_layout("kinect20").index("shoulder_center")].tolist() == [1, 21, 41]
+
+
+def test_compression_is_bounded(tmp_path: Path) -> None:
+    bomb = zlib.compress(struct.pack("<II", 14, 1 << 27) + b"\x00" * (1 << 27), 9)
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    (tmp_path / "a.mat").write_bytes(head + struct.pack("<II", 15, len(bomb)) + bomb)
+    assert "more than 64 MiB" in refusal(utd.read, tmp_path / "a.mat")
 
 
 @SMALL

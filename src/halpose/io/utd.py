@@ -6,15 +6,14 @@ order of layout kinect20, from the hip up.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from halpose.io.base import Format, read_bytes, read_head, refused, to_float32, zeros_to_missing
+from halpose.io.mat import NotMat, arrays
 from halpose.skeleton import Sequence
 
 LAYOUT = "kinect20"
@@ -22,6 +21,7 @@ FRAMES_PER_SECOND = 30.0
 _VARIABLE = "d_skel"
 _ORDER = [3, 2, 1, 0, *range(4, 20)]
 _MOST_FRAMES = 100_000
+_MOST_BYTES = 1 << 26
 _NAME = re.compile(r"(?P<clip>a(?P<action>\d+)_s(?P<subject>\d+)_t(?P<trial>\d+))(?:_skeleton)?")
 _REMEDY = "extract it again from the archive; files saved with -v7.3 have to be saved with -v7"
 
@@ -32,7 +32,7 @@ def read(path: Path) -> Iterator[Sequence]:
     Raises:
         FormatError: the file is damaged or holds something else.
     """
-    skeleton = _load(path, read_bytes(path, limit=1 << 26))
+    skeleton = _load(path, read_bytes(path, limit=_MOST_BYTES))
     positions = to_float32(skeleton.transpose(2, 0, 1)[:, _ORDER])
     match = _NAME.fullmatch(path.stem)
     yield Sequence(
@@ -48,24 +48,18 @@ def read(path: Path) -> Iterator[Sequence]:
 
 
 def _load(path: Path, data: bytes) -> np.ndarray:
-    """The skeleton of a MATLAB file, after a look at its shape only."""
-    from scipy.io import loadmat, whosmat  # late: it takes a while to import
-
-    if not data.startswith(b"MATLAB 5.0 MAT-file"):
-        raise refused(path, "not a MATLAB 5 file", _REMEDY)
+    """The skeleton of a MATLAB file."""
+    there: list[str] = []
     try:
-        shapes = {name: shape for name, shape, _ in whosmat(io.BytesIO(data))}
-        shape = shapes.get(_VARIABLE)
-        if shape is not None and _is_skeleton(shape):
-            found: dict[str, Any] = loadmat(io.BytesIO(data), variable_names=[_VARIABLE])
-            skeleton = np.asarray(found[_VARIABLE])
-            if skeleton.dtype.kind in "fiu" and _is_skeleton(skeleton.shape):
+        for found in arrays(data, _MOST_BYTES):
+            skeleton = found.array()
+            if found.name == _VARIABLE and _is_skeleton(found.shape) and skeleton is not None:
                 return skeleton
-    except Exception as error:  # on a damaged file it raises whatever its parser stumbles over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise refused(path, f"damaged ({reason})", _REMEDY) from None
-    there = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
-    raise refused(path, f"no {_VARIABLE} of shape (20, 3, frames) in it, but {there}", "give a skeleton file")
+            there.append(f"{found.name} {found.shape}{' without its numbers' * (skeleton is None)}")
+    except NotMat as error:
+        raise refused(path, f"damaged ({error})", _REMEDY) from None
+    said = ", ".join(there) or "nothing"
+    raise refused(path, f"no {_VARIABLE} of shape (20, 3, frames) in it, but {said}", "give a skeleton file")
 
 
 def _is_skeleton(shape: tuple[int, ...]) -> bool:
