@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from halpose.config import Config
 from halpose.data.memory import memory_store
+from halpose.data.upright import Upright, find_uprights, put_upright
 from halpose.engine.device import resolve_device
 from halpose.engine.run import Run, Shape
 from halpose.engine.trainer import train
@@ -124,10 +125,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         recordings = self._recordings(X, reset=True)
         shape = self._shape(recordings)
-        clips = [window for _, window in self._windows(recordings, shape)]
+        # What a matrix holds are no bodies.
+        upright = {shape.layout.name: Upright()} if is_matrix(X) else find_uprights(recordings)
+        clips = [window for _, window in self._windows(recordings, shape, upright)]
         if len(clips) < 2:
             raise DataError(f"{len(clips)} clip to fit (n_samples = {len(recordings)}); contrast needs at least 2")
-        store = memory_store([window.clip for window in clips], shape.layout)
+        store = memory_store([window.clip for window in clips], shape.layout, upright=upright)
         config = self._config(len(clips))
         with tempfile.TemporaryDirectory() as temporary:
             out = Path(temporary) / "run" if self.out is None else Path(self.out)
@@ -281,12 +284,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 )
         return Shape(first.skeleton, plain(self.people) or min(_MOST_PEOPLE, most_people(recordings)), channels)
 
-    def _windows(self, recordings: list[Sequence], shape: Shape) -> Iterator[tuple[int, Window]]:
+    def _windows(
+        self, recordings: list[Sequence], shape: Shape, upright: Mapping[str, Upright]
+    ) -> Iterator[tuple[int, Window]]:
         """Clips, each with the number of its recording."""
         window = 0.0 if self.window is None else seconds_of(self.window)
         stride = 0.0 if self.stride is None else seconds_of(self.stride)
         for number, sequence in enumerate(recordings):
-            for found in windows(fit(sequence, shape), shape.layout, window, stride):
+            for found in windows(fit(put_upright(sequence, upright), shape), shape.layout, window, stride):
                 yield number, found
 
     def _embed(self, recordings: list[Sequence]) -> tuple[Embeddings, Int[np.ndarray, " w"]]:
@@ -296,7 +301,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         numbers: list[int] = []
 
         def told() -> Iterator[Window]:
-            for number, window in self._windows(recordings, self.run_.shape):
+            for number, window in self._windows(recordings, self.run_.shape, self.run_.upright):
                 numbers.append(number)
                 yield window
 

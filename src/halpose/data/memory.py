@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +14,18 @@ from halpose.data.confidence import of_positions, to_bytes
 from halpose.data.normalise import CleanClip
 from halpose.data.store import Clips, Store
 from halpose.data.store_files import COLUMNS, FORMAT_VERSION, HAS_CONFIDENCE
+from halpose.data.upright import Upright
 from halpose.errors import DataError
 from halpose.skeleton import Layout
 
 
-def memory_store(clips: Items[CleanClip], layout: Layout, name: str = "recordings", classes: Items[str] = ()) -> Store:
+def memory_store(
+    clips: Items[CleanClip],
+    layout: Layout,
+    name: str = "recordings",
+    classes: Items[str] = (),
+    upright: Mapping[str, Upright] | None = None,
+) -> Store:
     """Clips as a store.
 
     Args:
@@ -25,6 +33,7 @@ def memory_store(clips: Items[CleanClip], layout: Layout, name: str = "recording
         layout: theirs.
         name: of the data set that they are.
         classes: class names in the order of the labels.
+        upright: what was done to the recordings of each skeleton.
 
     Raises:
         DataError: there is no clip, or they differ in people, joints or coordinates.
@@ -43,7 +52,8 @@ def memory_store(clips: Items[CleanClip], layout: Layout, name: str = "recording
     meta = {
         "format_version": FORMAT_VERSION, "name": name, "layout": layout.to_dict(), "classes": list(classes),
         "people": people, "channels": channels, "clips": len(clips), "frames": len(frames), "splits": [],
-        "provenance": {}, "synthetic": False, "repairs": {}, "set_aside": 0,
+        "provenance": {"upright": {name: one.to_dict() for name, one in upright.items()}} if upright else {},
+        "synthetic": False, "repairs": {}, "set_aside": 0,
     }  # fmt: skip
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     confidence = None

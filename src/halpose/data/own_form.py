@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from halpose import io
 from halpose.data.labels import Entry, Labels
-from halpose.data.upright import Upright, find_upright, measure
+from halpose.data.upright import Upright, put_upright
 from halpose.errors import DataError
 from halpose.mapping import map_joints
 from halpose.skeleton import Layout, Sequence
@@ -69,9 +69,8 @@ class OwnForm:
             "camera": entry.camera or sequence.camera,
             "fps": sequence.fps or self.fps,
         }
-        fitted = self._with_layout(sequence, file)
-        upright = self.upright.get(sequence.skeleton.name) or find_upright([measure(sequence)])
-        fitted = replace(upright.apply(fitted), **known)  # type: ignore[arg-type]
+        fitted = self._with_layout(put_upright(sequence, self.upright), file)
+        fitted = replace(fitted, **known)  # type: ignore[arg-type]
         keys = {"part": self._part(fitted, entry, file if is_only else "")}
         if not self.labels.entries:
             own = str(sequence.extra.get("label", sequence.label if sequence.label >= 0 else ""))

@@ -129,9 +129,7 @@ def make_store(
     notes = [*remarks, *notes]
     provenance = _provenance(spec, found)
     if settings.own:
-        provenance["upright"] = {
-            name: {**asdict(upright), "scale": upright.scale} for name, upright in settings.own.upright.items()
-        }
+        provenance["upright"] = {name: upright.to_dict() for name, upright in settings.own.upright.items()}
     if shard:
         provenance["shard"] = {"number": shard[0], "of": shard[1], "whole": _fingerprint(settings, whole, times=False)}
     chunks = divide(found.files)

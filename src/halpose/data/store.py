@@ -42,6 +42,7 @@ from halpose.data.store_files import (
     read_meta,
 )
 from halpose.data.store_writer import StoreWriter
+from halpose.data.upright import PREPARED
 from halpose.errors import ConfigError
 from halpose.skeleton import Layout, Sequence, layout_names, load_layout
 
@@ -127,6 +128,7 @@ class Store:
             setup=int(self.clips.setup[index]),
             fps=float(self.clips.fps[index]),
             confidence=None if sure is None else np.ascontiguousarray(sure),
+            extra={PREPARED: True},
         )
 
     def __iter__(self) -> Iterator[Sequence]:

@@ -11,8 +11,9 @@ head down tell something, namely that y was not turned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,9 @@ from jaxtyping import Float
 from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.joint_names import common_names
 from halpose.skeleton import Layout, Sequence
+
+PREPARED = "prepared"
+"""Mark in `extra` of a clip of a store, which is as the store's preparing left it."""
 
 BODY = 1.45
 # Shorter or longer than any person who walks: then the unit is not known.
@@ -96,6 +100,22 @@ class Upright:
         else:
             lines.append("up: not clear from how the bodies stand: taken for y")
         return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a store's provenance."""
+        return {**asdict(self), "scale": self.scale}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Upright:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: there is no such unit or axis.
+        """
+        found = cls(**{field.name: table[field.name] for field in fields(cls) if field.name in table})
+        if found.unit not in ("", *UNITS) or found.up not in ("", *_TURNS):
+            raise ValueError(f"no unit {found.unit!r}, or no axis {found.up!r}")
+        return found
 
     def apply(self, sequence: Sequence) -> Sequence:
         """A clip in metres with y up; of two channels, only the direction of y is put right."""
@@ -178,6 +198,28 @@ def find_upright(measured: Iterable[Measured]) -> Upright:
         is_told=bool(bodies) and all(body.is_told for body in bodies),
         in_image=bool(bodies) and all(body.in_image for body in bodies),
     )
+
+
+def find_uprights(sequences: Iterable[Sequence]) -> dict[str, Upright]:
+    """Unit and axis of the recordings of each skeleton, by its layout's name; clips of a store tell nothing of them."""
+    bodies: dict[str, list[Measured]] = {}
+    for sequence in sequences:
+        if not sequence.extra.get(PREPARED):
+            bodies.setdefault(sequence.skeleton.name, []).append(measure(sequence))
+    return {name: find_upright(measured) for name, measured in bodies.items()}
+
+
+def put_upright(sequence: Sequence, known: Mapping[str, Upright]) -> Sequence:
+    """A recording in metres with y up, as far as that is clear.
+
+    Args:
+        sequence: as it was read; a clip of a store stays as it is.
+        known: unit and axis of skeletons, by their layouts' names; of any other its own body tells.
+    """
+    if sequence.extra.get(PREPARED):
+        return sequence
+    name = sequence.skeleton.name
+    return (known[name] if name in known else find_upright([measure(sequence)])).apply(sequence)
 
 
 def _unit(length: float) -> str:

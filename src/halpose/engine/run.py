@@ -11,6 +11,7 @@ import torch
 
 from halpose.config import Config
 from halpose.data.store import Store
+from halpose.data.upright import Upright
 from halpose.engine.checkpoint import checkpoint_path, latest_step, load_checkpoint
 from halpose.errors import CheckpointError
 from halpose.hub import PREFIX, fetch
@@ -83,6 +84,23 @@ class Run:
         checkpoint = load_checkpoint(path, step)
         load_weights(method, checkpoint.weights, checkpoint.path)
         return cls(path, config, shape, about, checkpoint.step, method.to(device).eval())
+
+    @property
+    def upright(self) -> dict[str, Upright]:
+        """Unit and axis in which recordings of each skeleton come, by its layout's name: those of its training.
+
+        A run on a data set of the catalogue takes recordings of its own layout as that set's reader gives them.
+
+        Raises:
+            CheckpointError: the run says nonsense.
+        """
+        told = dict(self.about.get("store") or {}).get("upright")
+        if told is None:
+            return {self.shape.layout.name: Upright()}
+        try:
+            return {str(name): Upright.from_dict(table) for name, table in told.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{self.path}: config.json is damaged: store.upright: {error}") from None
 
     def untrained(self, device: torch.device | str = "cpu") -> Method:
         """The same method before its first step."""

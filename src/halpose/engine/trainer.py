@@ -145,6 +145,8 @@ class Trainer:
         self.config, self.out, self.device, self.ranks = config, out, device, ranks
         self.shape = Shape.of_store(store)
         self.store = {"path": str(store.path), "name": store.name, "clips": len(store)}
+        if "upright" in store.meta["provenance"]:
+            self.store["upright"] = store.meta["provenance"]["upright"]
         clips = store.part(config.data.split, config.data.part)
         self.seen = partial(seen_lines, store, clips)
         self.former: Path | None = None  # the run that this one goes on from

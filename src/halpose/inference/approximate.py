@@ -61,8 +61,9 @@ def _build(faiss: Any, index: Embeddings) -> Any:
 
 def _keep(faiss: Any, graph: Any, file: Path) -> None:
     """Write the graph; where that cannot be, it is made anew the next time."""
-    with suppress(DataError, RuntimeError), whole_file(file) as partial:
-        faiss.write_index(graph, str(partial))
+    if file.parent.is_dir():
+        with suppress(DataError, RuntimeError), whole_file(file) as partial:
+            faiss.write_index(graph, str(partial))
 
 
 def _read(faiss: Any, file: Path | None, kept: Path | None, index: Embeddings) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from halpose.data.normalise import CleanClip
 from halpose.data.store import Store
 from halpose.data.store_files import META
+from halpose.data.upright import put_upright
 from halpose.engine.distributed import Launch, join
 from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError
@@ -136,9 +137,10 @@ def _file_clips(
 ) -> Iterable[tuple[str, Callable[[], CleanClip]]]:
     """Likewise, of a recording's file; the class is known where the file says it in words."""
     aside = None if set_aside is None else lambda file, reason: set_aside(str(file), reason)
+    upright = run.upright
     for sequence in read_recordings([path], reading.layout, reading.format, reading.fps, aside):
         label = sequence.extra.get("label", "")
-        yield label if isinstance(label, str) else "", partial(fit, sequence, run.shape)
+        yield label if isinstance(label, str) else "", partial(fit, put_upright(sequence, upright), run.shape)
 
 
 def embed_sources(
