@@ -192,4 +192,20 @@ GRIDS = {
         controls=CONTROLS,
         seeds=3,
     ),
+    "levels": Grid(
+        about="How good is the recipe on the official splits, in one stream and in three, beside raw coordinates, an "
+        "untrained encoder and the same encoder trained with all labels?",
+        prediction="UTD-MHAD 0.92, NW-UCLA 0.85, MSR-Action3D 0.78, SBU 0.90 with a linear probe; three streams a "
+        "point or two more. Half of the way from untrained to supervised or more, where there is a way.",
+        recipe={"utd-mhad": "utd-mhad-halp", "nw-ucla": "nw-ucla-halp", "msr-action3d": "halp", "sbu": "halp"},
+        shared=("steps=2500",),
+        variants={
+            "halp": (),
+            "moco": ("method=moco",),
+            "three streams": ("streams=joint,motion,bone", "steps=1200"),
+        },
+        seeds=2,
+        forks=False,
+        supervised=True,
+    ),
 }

@@ -1,6 +1,8 @@
 """Tables from the results of `run.py`: mean, standard deviation, and differences paired by seed.
 
-python benchmarks/evidence/summarise.py evidence/results.jsonl --grid halp
+    python benchmarks/evidence/summarise.py evidence/results.jsonl --grid halp
+
+`--pooled` makes one table of all data sets: a difference is that of one data set and seed.
 """
 
 from __future__ import annotations
@@ -22,9 +24,14 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--grid", choices=GRIDS, required=True)
     parser.add_argument("--part", choices=["validation", "test"], default="test")
+    parser.add_argument("--pooled", action="store_true", help="one table for all data sets")
     chosen = parser.parse_args()
     rows = [row for row in read_rows(chosen.results) if row["grid"] == chosen.grid and row["part"] == chosen.part]
     baseline = GRIDS[chosen.grid].baseline
+    if chosen.pooled:
+        print(f"\nall data sets, {chosen.part} part, top-1 %, paired by data set and seed\n")
+        print_table([row | {"seed": (row["set"], row["seed"])} for row in rows], baseline)
+        return
     for name in dict.fromkeys(row["set"] for row in rows):
         print(
             f"\n{name}, {chosen.part} part, top-1 %: mean ± sd over seeds, paired difference to {baseline} "
@@ -36,11 +43,11 @@ def main() -> None:
 def print_table(rows: list[dict[str, Any]], baseline: str) -> None:
     """One data set as a Markdown table."""
     protocols = list(dict.fromkeys(row["protocol"] for row in rows))
-    scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    scores: dict[tuple[str, str], dict[Any, float]] = defaultdict(dict)
     for row in rows:
         scores[row["variant"], row["protocol"]][row["seed"]] = 100 * row["top1"]
     variants = list(dict.fromkeys(row["variant"] for row in rows))
-    variants.sort(key=lambda variant: {"raw": 0, "untrained": 1}.get(variant, 2))
+    variants.sort(key=lambda variant: {"raw": 0, "untrained": 1, "supervised": 2}.get(variant, 3))
     print("| variant | seeds | " + " | ".join(f"{p} | Δ {p}" for p in protocols) + " |")
     print("| --- " * (2 + 2 * len(protocols)) + "|")
     for variant in variants:
@@ -53,7 +60,7 @@ def print_table(rows: list[dict[str, Any]], baseline: str) -> None:
         print(f"| {variant} | {len(scores[variant, protocols[0]])} | " + " | ".join(cells) + " |")
 
 
-def difference(ours: dict[int, float], theirs: dict[int, float], draws: int = 10_000) -> str:
+def difference(ours: dict[Any, float], theirs: dict[Any, float], draws: int = 10_000) -> str:
     """Mean paired difference and its bootstrap interval over the seeds both have."""
     shared = sorted(ours.keys() & theirs.keys())
     if len(shared) < 2:
