@@ -75,7 +75,7 @@ def machine_options(command: _Command) -> _Command:
 
 
 _how_read = (
-    click.option("--layout", help="Joints of files that do not name theirs: a name, or a .toml file."),
+    click.option("--layout", help="Joints of files that do not name theirs: a name, a .toml file, a recording."),
     click.option("--format", help="Of the files. Default: found out by itself."),
     click.option("--fps", default=0.0, type=click.FloatRange(min=0), help="Where a recording does not say."),
 )

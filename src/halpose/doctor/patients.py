@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from halpose import io
+from halpose.data.given_layout import given_layout
 from halpose.data.labels import Labels, read_labels
 from halpose.data.source import walk
 from halpose.data.store import Store
@@ -19,7 +20,7 @@ from halpose.doctor.parts import Labelling
 from halpose.errors import ConfigError, DataError, FormatError
 from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.mapping import map_joints
-from halpose.skeleton import Layout, Sequence, load_layout
+from halpose.skeleton import Layout, Sequence
 
 # A portion is worth starting a process's next task for, and small enough for the bar to move.
 _FILES, _BYTES, _CLIPS = 64, 8 << 20, 128
@@ -185,7 +186,7 @@ def find_patients(path: Path, layout: Layout | str | Path | None = None, labels:
     Raises:
         DataError: there is nothing, or a store comes with labels of its own.
     """
-    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    known = given_layout(layout)
     if not path.exists():
         raise DataError(
             f"{path}: no such file or folder; give a recording, a folder of recordings, or a prepared store"

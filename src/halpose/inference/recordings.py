@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from halpose import io
+from halpose.data.given_layout import given_layout
 from halpose.data.spec import SYNTHETIC_MARK
 from halpose.errors import DataError, FormatError
 from halpose.io.base import LAYOUT_OF_JOINTS, to_float32
-from halpose.skeleton import Layout, Sequence, load_layout
+from halpose.skeleton import Layout, Sequence
 
 Recording = str | Path | Sequence | np.ndarray
 
@@ -37,7 +38,7 @@ def read_recordings(
     Raises:
         DataError: a file cannot be read and nobody is to be told, a folder holds no recording, or an array is none.
     """
-    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    known = given_layout(layout)
     for number, source in enumerate(sources):
         if isinstance(source, Sequence):
             found: Iterable[Sequence] = (source,)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from halpose.data.given_layout import given_layout
 from halpose.data.store import Store
 from halpose.errors import DataError
 from halpose.inference.recordings import from_array, read_recordings
 from halpose.inference.sources import is_store
-from halpose.skeleton import Layout, Sequence, load_layout
+from halpose.skeleton import Layout, Sequence
 
 SIGNAL = Layout("signal", ("value",), (0,), (0,), 0, (0, 0), (), {})
 """The layout of a matrix: one point."""
@@ -42,7 +43,7 @@ def read_samples(samples: Any, layout: str | Path | Layout | None = None, fps: f
         DataError: a sample is no recording, or holds several.
         ConfigError: there is no such layout.
     """
-    known = load_layout(layout) if isinstance(layout, str | Path) else layout
+    known = given_layout(layout)
     if isinstance(samples, Store):
         found = list(samples)
     elif isinstance(samples, str | Path):
