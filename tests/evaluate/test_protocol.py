@@ -151,7 +151,7 @@ def test_no_class_in_common_is_an_error(clusters: Clusters) -> None:
 def test_empty_parts_are_errors_that_name_the_part(clusters: Clusters) -> None:
     sets = clusters()
     none = Samples(sets.train.features[:0], sets.train.labels[:0])
-    with pytest.raises(DataError, match="the test part of the split has no labelled clip"):
+    with pytest.raises(DataError, match="the test part of the split has no labelled clip to score; .*--labels"):
         evaluate({"trained": replace(sets, test=none)}, ["knn"], **ABOUT)  # type: ignore[arg-type]
     blind = replace(sets, validation=none)
     with pytest.raises(DataError, match="the validation part of the split has no labelled clip"):

@@ -123,7 +123,10 @@ class FeatureSet:
         labels = np.unique(parts["train"].labels)
         if len(labels) < 2:
             found = f"only clips of {classes[labels[0]]!r}" if len(labels) else "no labelled clip"
-            raise DataError(f"train has {found}; an evaluation needs at least two classes with labelled clips")
+            raise DataError(
+                f"train has {found}; an evaluation needs at least two classes with labelled clips. Labels of your own "
+                "recordings are given when they are prepared: halpose data prepare --source DIR --labels labels.csv"
+            )
         return FeatureSet(parts["train"], parts["validation"], parts["test"], self.metric, self.columns), tuple(notes)
 
 

@@ -179,7 +179,10 @@ def absent_classes(
         DataError: nothing is scored, or nothing of it can be right.
     """
     if not len(scored):
-        raise DataError(f"the {part} part of the split has no labelled clip to score")
+        raise DataError(
+            f"the {part} part of the split has no labelled clip to score; labels of your own recordings are given when "
+            "they are prepared: halpose data prepare --source DIR --labels labels.csv"
+        )
     absent = np.setdiff1d(scored, learned)
     lost = int(np.isin(scored, absent).sum())
     if lost == len(scored):

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from halpose.data.normalise import transforms
 from halpose.data.store import Store
 from halpose.engine.run import Run, Shape
-from halpose.engine.seen import Seen, read_seen, same_people
+from halpose.engine.seen import Seen, known_as, read_seen, same_people
 from halpose.errors import DataError
 from halpose.mapping import JointMap, map_joints
 
@@ -160,8 +160,13 @@ def overlap(run: Run, store: Store, split: str, part: str) -> tuple[str, ...]:
     """
     seen = read_seen(run)
     clips = store.part(split, part)
-    names, subjects = store.clips.name[clips], store.clips.subject[clips]
-    common = {name for name in map(str, names) if any((other, name) in seen.clips for other in same_people(store.name))}
+    common, people = set(), set()
+    for data_set, subject, name in known_as(store, clips):
+        for other in same_people(data_set):
+            if (other, name) in seen.clips:
+                common.add((data_set, name))
+            if subject and (other, subject) in seen.subjects:
+                people.add(subject)
     own = run.about.get("store", {}).get("name") == store.name
     if own:
         if not common:
@@ -170,11 +175,6 @@ def overlap(run: Run, store: Store, split: str, part: str) -> tuple[str, ...]:
     notes = (f"transfer: pre-trained on {_origin(seen, run)}, without labels; scored on {store.name}",)
     if not seen.is_known:
         return (*notes, "which clips pre-training saw is not recorded, so that overlap could not be checked")
-    people = {
-        subject
-        for subject in map(str, subjects)
-        if subject and any((other, subject) in seen.subjects for other in same_people(store.name))
-    }
     if common or people:
         what = f"{len(common)} clips" if common else f"subjects {', '.join(sorted(people)[:8])}"
         raise DataError(
