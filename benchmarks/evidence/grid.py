@@ -26,6 +26,7 @@ class Grid:
         supervised: also the same encoder trained from scratch with all labels, once a seed.
         parts: which are scored: test alone where nothing is chosen.
         protocols: by which.
+        splits: of the store that are scored, each as a data set of its own; none: the one that was trained on.
         raw: whether raw coordinates are scored, too; of many thousand clips that takes longer than all the rest.
     """
 
@@ -42,6 +43,7 @@ class Grid:
     supervised: bool = False
     parts: tuple[Part, ...] = PARTS
     protocols: tuple[str, ...] = PROTOCOLS
+    splits: tuple[str, ...] = ()
     raw: bool = True
 
 
@@ -207,5 +209,35 @@ GRIDS = {
         seeds=2,
         forks=False,
         supervised=True,
+    ),
+    "further": Grid(
+        about="Pairs of people, motion capture of five people, motion capture in other styles: is anything else found?",
+        prediction="No: HDM05 is solved before HaLP begins, the other two are as small as the sets of `people`.",
+        recipe={"sbu": "halp", "hdm05": "halp", "bandai-namco": "halp"},
+        shared=("steps=600", "diagnose=true"),
+        variants=HALP_AND_CONTROLS,
+        controls=CONTROLS,
+        seeds=3,
+        supervised=True,
+    ),
+    "union": Grid(
+        about="UTD-MHAD, NW-UCLA and MSR-Action3D as one unlabelled set of kinect20, scored apart: do more people and "
+        "more kinds of movement help the term?",
+        prediction="A point or two for MSR, as the prototype saw; no more for HaLP than for MoCo.",
+        recipe={"union": "halp"},
+        shared=(
+            "steps=1200",
+            "data.split=merged",
+            "data.centre=first",
+            "data.align=torso",
+            "data.scale=rms",
+            "diagnose=true",
+        ),  # fmt: skip
+        parts=("test",),
+        splits=("utd-mhad/x-sub", "nw-ucla/x-view", "msr-action3d/x-sub"),
+        raw=False,
+        variants=HALP_AND_CONTROLS,
+        controls=CONTROLS,
+        seeds=3,
     ),
 }

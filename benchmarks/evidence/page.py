@@ -71,7 +71,7 @@ def main() -> None:
 
 def grid_sections(title: str, grid: Grid, rows: list[dict[str, Any]]) -> Iterator[Section]:
     """A section for each data set of a grid that has results."""
-    for name in grid.recipe:
+    for name in grid.splits or grid.recipe:
         found = [row for row in rows if row["grid"] == title and row["set"] == name]
         if found:
             figures = [

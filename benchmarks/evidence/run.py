@@ -63,7 +63,11 @@ def run_cells(
 ) -> None:
     """Every variant of one data set and seed."""
     results = chosen.out / "results.jsonl"
-    done = {(row["set"], row["variant"], row["seed"]) for row in read_rows(results) if row["grid"] == title}
+    done = {
+        (name if grid.splits else row["set"], row["variant"], row["seed"])
+        for row in read_rows(results)
+        if row["grid"] == title
+    }
     base = override_text(load_recipe(grid.recipe[name]), (*grid.shared, f"seed={seed}"))
     folder = chosen.out / "runs" / title / f"{name}-{seed}"
     if grid.supervised and (name, "supervised", seed) not in done:
@@ -139,7 +143,10 @@ def score(
     run: Run, store: Store, kinds: tuple[str, ...], device: str, common: dict[str, Any], grid: Grid
 ) -> list[dict[str, Any]]:
     """The rows of a cell; untrained and raw features are variants of their own."""
-    rows = score_rows(run, store, kinds, device, common, grid.parts, grid.protocols)
+    rows = []
+    for split in grid.splits or ("",):
+        named = common | {"set": split} if split else common
+        rows += score_rows(run, store, kinds, device, named, grid.parts, grid.protocols, split)
     return [row if row["features"] == "trained" else row | {"variant": row["features"]} for row in rows]
 
 

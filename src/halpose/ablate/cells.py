@@ -180,21 +180,23 @@ def score_rows(
     common: dict[str, Any],
     parts: Sequence[Part] = PARTS,
     protocols: Sequence[str] = PROTOCOLS,
+    split: str = "",
 ) -> list[dict[str, Any]]:
     """Validation part (where choices are made) and test part, k-NN and linear probe: a row each.
 
     Args:
         run: what is scored.
-        store: on which recordings, under the run's split.
+        store: on which recordings.
         kinds: of features: trained, untrained, raw.
         device: cpu, cuda or cuda:N.
         common: what every row says beside its score.
         parts: of the split; test alone where nothing is chosen.
         protocols: that read features.
+        split: that is scored; the run's own if not given.
     """
     rows = []
     for part in parts:
-        split = run.config.data.split
+        split = split or run.config.data.split
         for result in evaluate_run(
             run, store, split=split, part=part, protocols=protocols, kinds=tuple(kinds), device=device
         ):
