@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from halpose.config import DataConfig
+from halpose.data.merge import merge
 from halpose.data.normalise import clean
 from halpose.data.store import Store, StoreWriter
 from halpose.data.views import evaluation_view
@@ -155,6 +156,27 @@ def test_the_own_data_set_is_no_transfer_and_seen_clips_are_counted(runs: Runs, 
     assert overlap(run, store, "x-sub", "test") == ()
     write_lines(run.path, seen_lines(store, store.part("x-sub", "all")))
     assert overlap(run, store, "x-sub", "test") == ("30 of 30 scored clips were seen, without labels, in pre-training",)
+
+
+@pytest.mark.parametrize("trained_on", ["toy", "toy+other"])
+def test_clips_of_a_merged_store_are_known_by_their_own_data_set(
+    runs: Runs, store: Store, tmp_path: Path, trained_on: str
+) -> None:
+    merge([store.path, rewritten(store, tmp_path / "other", "other", "kinect20").path], tmp_path / "both")
+    both, run = Store.open(tmp_path / "both"), runs("joint")
+    run.about["store"]["name"] = trained_on
+    name = str(store.clips.name[store.part("x-sub", "test")[0]])
+    remember(run, ("toy", "", name), ("toy", "", ""))
+    if trained_on == both.name:
+        seen = ("1 of 60 scored clips were seen, without labels, in pre-training",)
+        assert overlap(run, both, "merged", "test") == seen
+        assert overlap(remember(run, ("other", "", "of another name")), both, "merged", "test") == ()
+        return
+    with pytest.raises(DataError, match="1 clips of the test part of merged were in the pre-training part"):
+        overlap(run, both, "merged", "test")
+    with pytest.raises(DataError, match="subjects s7 of the test part of merged"):
+        overlap(remember(run, ("toy", "s7", "another clip")), both, "merged", "test")
+    assert overlap(remember(run, ("sbu", "s7", name)), both, "merged", "test")  # another data set's are others
 
 
 def test_a_run_from_before_this_was_recorded_says_that_it_is_not_known(runs: Runs, store: Store) -> None:

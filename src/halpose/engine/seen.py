@@ -47,14 +47,21 @@ class Seen:
 
 def seen_lines(store: Store, clips: Int[np.ndarray, " n"]) -> Iterator[str]:
     """A line for each clip, as they are kept; of a merged store, as its own data set would have written it."""
+    for row in known_as(store, clips):
+        yield "\t".join(row)
+
+
+def known_as(store: Store, clips: Int[np.ndarray, " n"]) -> Iterator[tuple[str, str, str]]:
+    """Data set, subject and name of each clip, as a run keeps them; of a merged store those of its own data set."""
     is_merged = len({entry["data_set"] for entry in store.meta["provenance"].get("merged", ())}) > 1
     for at in range(0, len(clips), BLOCK):
         block = clips[at : at + BLOCK]
         for subject, name in zip(store.clips.subject[block].tolist(), store.clips.name[block].tolist(), strict=True):
-            row = (store.name, subject, name)
+            data_set = store.name
             if is_merged:  # names begin with their data set's
-                row = (name.partition("/")[0] or store.name, subject.partition("/")[2], name.partition("/")[2])
-            yield "\t".join(" ".join(value.split()) for value in row)
+                data_set = name.partition("/")[0] or store.name
+                subject, name = subject.partition("/")[2], name.partition("/")[2]
+            yield " ".join(data_set.split()), " ".join(subject.split()), " ".join(name.split())
 
 
 def read_lines(run: Path) -> list[str]:

@@ -160,10 +160,11 @@ def overlap(run: Run, store: Store, split: str, part: str) -> tuple[str, ...]:
     """
     seen = read_seen(run)
     clips = store.part(split, part)
-    common, people = set(), set()
+    common: set[tuple[str, str]] = set()
+    people: set[str] = set()
     for data_set, subject, name in known_as(store, clips):
         for other in same_people(data_set):
-            if (other, name) in seen.clips:
+            if name and (other, name) in seen.clips:
                 common.add((data_set, name))
             if subject and (other, subject) in seen.subjects:
                 people.add(subject)
