@@ -100,6 +100,20 @@ def witness(output: StreamOutput, prototypes: Tensor, options: Mapping[str, Any]
     return total / kept_weight, kept_weight / drawn
 
 
+@pytest.mark.parametrize("toward", ["query", "own"])
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["alike", "opposite"])
+def test_a_walk_to_where_its_anchor_is_stays_there(toward: str, sign: float) -> None:
+    """As of clips without motion, whose views embed alike: the angle is 0, or for opposite vectors pi."""
+    key = unit(torch.Generator().manual_seed(3), 4, 5).float()
+    query, prototypes = (sign * key).requires_grad_(), sign * key
+    output = StreamOutput(query, key, (query * key).sum(1), query @ key.T, key)
+    loss, kept = term(toward=toward, placement="beside").of_output(output, prototypes, torch.Generator())
+    (gradient,) = torch.autograd.grad(loss, query)
+    assert bool(loss.isfinite()) and bool(gradient.isfinite().all()) and kept == 1
+    if sign > 0:
+        torch.testing.assert_close(loss, torch.tensor(-1 / TAU), rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("interval", ["paper", "published"])
 @pytest.mark.parametrize(
     "options",

@@ -19,7 +19,7 @@ from halpose.errors import ConfigError
 from halpose.losses import chance_level, info_nce, soft_negatives, weighted_contrast, weighted_pull
 from halpose.methods.base import Moment, StreamOutput, Term
 from halpose.methods.moco import InfoNCE
-from halpose.parts.geodesic import Limits, limits, walk
+from halpose.parts.geodesic import Limits, angle, limits, walk
 from halpose.parts.positives import Points, drawn_points, expected_points, target_count, targets
 from halpose.parts.prototypes import cluster_sphere, group_means, membership
 from halpose.parts.ranks import ALONE, Ranks
@@ -173,11 +173,11 @@ class HaLP(DelayedTerm):
         The paper tries the query ("can query-key be used to hallucinate positives?") and says no more than that. On the
         way to its own prototype an anchor never leaves the cell, which is convex: nothing is rejected.
         """
-        cosine = (anchor * target).sum(1, keepdim=True).clamp(-1.0, 1.0)
+        omega = angle((anchor * target).sum(1, keepdim=True))  # of a clip whose views embed alike it is 0
         shape = (len(anchor) * ranks.world, self.config.positives)
         uniform = torch.rand(shape, generator=generator, device=anchor.device, dtype=anchor.dtype)
         t = self.config.hardness * ranks.own_rows(uniform, views)
-        return walk(t, torch.acos(cosine).expand_as(t))
+        return walk(t, omega.expand_as(t))
 
     def draw(
         self, limit: Limits, generator: torch.Generator, ranks: Ranks = ALONE, views: int = 1
