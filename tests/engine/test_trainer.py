@@ -84,6 +84,26 @@ def test_gradients_that_overflow_cost_a_step_and_a_smaller_scale(store: Store, t
     assert trainer.scaler.get_scale() < 1e38
 
 
+def test_dropout_is_drawn_from_the_seed_and_resumes(store: Store, tmp_path: Path) -> None:
+    config = replace(LOOP, steps=8, encoder=replace(LOOP.encoder, dropout=0.3))
+    for run, noise in (("whole", 1), ("again", 2)):
+        torch.manual_seed(noise)  # what a process drew before is none of a training's business
+        train(store, config, tmp_path / run, device="cpu")
+    assert_same(tmp_path / "whole", tmp_path / "again")
+    for stop in (5, None):
+        torch.rand(3)
+        train(store, config, tmp_path / "parts", device="cpu", resume=stop is None, stop_at=stop)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_fork_may_be_of_another_precision(store: Store, tmp_path: Path) -> None:
+    train(store, LOOP, tmp_path / "warm", device="cpu", stop_at=4)
+    lower = replace(LOOP, precision="float16")
+    train(store, lower, tmp_path / "run", device="cpu", fork=tmp_path / "warm", stop_at=8)
+    state = final_state(tmp_path / "run")
+    assert state["scaler/scale"] >= 1 and state["streams.joint.queue.seen"] == 8 * LOOP.batch_size
+
+
 def test_resume_after_a_kill_forgets_rows_that_will_be_written_again(store: Store, tmp_path: Path) -> None:
     train(store, LOOP, tmp_path / "run", device="cpu", stop_at=16)
     metrics = tmp_path / "run" / "metrics.jsonl"

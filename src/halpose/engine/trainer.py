@@ -53,7 +53,7 @@ class Summary:
     Attributes:
         run: the run directory.
         steps: steps taken in all.
-        clips_per_second: clips seen per second (each in two views), over this call, after the first steps.
+        clips_per_second: clips seen per second (each in two views), over all steps of this call.
         loss: mean of the last logged rows.
         seconds: wall time of this call.
         interrupted: whether a signal ended it early; then `--resume` goes on.
@@ -245,12 +245,11 @@ class Trainer:
         return Moment(self.step, self.config.steps, samples, self.method_generator, self.ranks)
 
     def _follow_step(self) -> None:
-        """With several ranks, draws follow from seed and step, as those of views do; those of the method are alike."""
-        if self.ranks.is_alone:
-            return
+        """Draws of dropout follow from seed and step; with several ranks those of the method, too, alike on all."""
         seed, rank = self.config.seed, self.ranks.rank
-        self.method_generator.manual_seed(seed_of(seed, METHOD, self.step))
-        if self.config.encoder.dropout:  # torch's dropout draws from its global state and from nothing else
+        if not self.ranks.is_alone:
+            self.method_generator.manual_seed(seed_of(seed, METHOD, self.step))
+        if self.config.encoder.dropout:  # torch's dropout draws from its global state, which no checkpoint keeps
             torch.manual_seed(seed_of(seed, DROPOUT, rank, self.step))
 
     def save(self) -> None:
@@ -275,8 +274,10 @@ class Trainer:
         checkpoint = load_checkpoint(run, self.ranks.told_by_first(latest_step(run)))
         load_weights(self.method, checkpoint.weights, checkpoint.path, ignore)
         unpack_optimizer(self.optimizer, self.names, checkpoint.training)
-        if scaler := {name: checkpoint.training[f"scaler/{name}"].item() for name in self.scaler.state_dict()}:
-            self.scaler.load_state_dict(scaler)
+        scaler = {name: checkpoint.training.get(f"scaler/{name}") for name in self.scaler.state_dict()}
+        known = {name: value.item() for name, value in scaler.items() if value is not None}
+        if known:  # none where float16 goes on from another precision, or from an imported checkpoint
+            self.scaler.load_state_dict(known)
         if checkpoint.about.get("device") == self.device.type:
             self.batches.generator.set_state(checkpoint.training["generator/views"])
             self.method_generator.set_state(checkpoint.training["generator/method"])
