@@ -51,7 +51,7 @@ def test_tensorboard_gets_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     tracker.begin(40, 100)
     tracker.row({"step": 50, "loss": 1.5})
     tracker.end()
-    assert opened == [(str(tmp_path / "tensorboard"), 40)]
+    assert opened == [(str(tmp_path / "tensorboard"), 41)]  # rows from there on are purged: that of step 40 stays
     assert written == [("loss", 1.5, 50), ("closed", 0.0, 0)]
 
 

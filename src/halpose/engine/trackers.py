@@ -1,6 +1,6 @@
 """Trackers: where a training's rows go besides `metrics.jsonl`. None is needed; each is an extra.
 
-To add one, write a `Watcher` (see `engine.trainer`) and a line in `TRACKERS`.
+To add one, write a `Watcher` (see `engine.metrics`) and a line in `TRACKERS`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from halpose.engine.trainer import Watcher
+from halpose.engine.metrics import Watcher
 from halpose.errors import ConfigError
 
 
@@ -27,7 +27,8 @@ class TensorBoard:
 
     def begin(self, step: int, steps: int) -> None:
         """Training starts; a resumed one overwrites what it does again."""
-        self.writer = self.open(str(self.run / "tensorboard"), purge_step=step)
+        # What it purges begins with that step, and the row of the step that is gone on from is not written again.
+        self.writer = self.open(str(self.run / "tensorboard"), purge_step=step + 1)
 
     def row(self, values: dict[str, float]) -> None:
         """A row was logged."""
