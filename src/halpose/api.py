@@ -31,7 +31,7 @@ from halpose.inference.embedding_file import load_embeddings
 from halpose.inference.kept import contents, plain, read_index, read_parameters, write_contents, write_parameters
 from halpose.inference.samples import is_matrix, mean_of_windows, most_people, read_samples, signals
 from halpose.inference.search import Neighbour, check_maker, search
-from halpose.settings import load_recipe, override
+from halpose.settings import DEFAULT_RECIPE, load_recipe, override
 from halpose.skeleton import Layout, Sequence
 
 __all__ = ["Embedder", "automatic_steps"]
@@ -48,7 +48,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     each frame.
 
     Args:
-        method: a name in `halpose.methods.METHODS`; None: the recipe's, or `halp`.
+        method: a name in `halpose.methods.METHODS`; None: the recipe's, or `moco`.
         recipe: a name of `halpose recipes`, or a `.toml` file; None: that of the method.
         encoder: a name in `halpose.encoders.ENCODERS`; None: the recipe's.
         streams: what is encoded, such as `("joint", "motion")`; None: the recipe's.
@@ -324,7 +324,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _config(self, clips: int) -> Config:
         """Every setting of the training."""
-        config = load_recipe(self.recipe or self.method or "halp")
+        config = load_recipe(self.recipe or self.method or DEFAULT_RECIPE)
         steps = self.steps if self.steps is not None else None if self.recipe else automatic_steps(clips)
         streams = (self.streams,) if isinstance(self.streams, str) else self.streams
         given = {

@@ -20,6 +20,10 @@ from halpose.errors import ConfigError
 from halpose.ranges import outside
 from halpose.toml import load_toml
 
+DEFAULT_RECIPE = "moco"
+"""Of a training for which none is named: HaLP gained nothing over it in any regime that was measured, and its own
+control as much as HaLP (`docs/results.md`, "When to use HaLP")."""
+
 
 def override(config: Config, table: Mapping[str, Any], where: str = "configuration") -> Config:
     """A copy of `config` with the values of a nested table put in.

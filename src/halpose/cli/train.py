@@ -10,7 +10,7 @@ import click
 
 from halpose.cli import INTERRUPTED, common_options, machine_options, print_json
 from halpose.cli.console import TrainingBar, command, remark, show
-from halpose.settings import flatten, load_recipe, override_text, recipe_about, recipe_names
+from halpose.settings import DEFAULT_RECIPE, flatten, load_recipe, override_text, recipe_about, recipe_names
 
 if TYPE_CHECKING:
     from halpose.engine.trainer import Summary
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Pre-train an encoder on a store, without labels.")
 @click.argument("store", type=click.Path(path_type=Path))
-@click.option("--recipe", default=None, help="A name from `halpose recipes`, or a .toml file. Default: halp.")
+@click.option("--recipe", default=None, help="A name from `halpose recipes`, or a .toml file. Default: moco.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting; may be repeated.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Run directory to make.")
 @click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
@@ -61,7 +61,7 @@ def train(
     if resume and recipe is None and not assignments and not is_new:
         config = read_run_config(out)[1]
     else:
-        config = override_text(load_recipe(recipe or "halp"), assignments)
+        config = override_text(load_recipe(recipe or DEFAULT_RECIPE), assignments)
     watchers = (TrainingBar(), *(build_tracker(name, out) for name in track))
     summary = pre_train(
         opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers, launch=launch
