@@ -216,6 +216,46 @@ def test_prototypes_are_ready_when_the_term_begins_and_refreshed_after() -> None
     torch.testing.assert_close(halp.of_stream("joint").norm(dim=1), torch.ones(8))
 
 
+def test_the_first_prototypes_owe_nothing_to_what_was_there_before() -> None:
+    """A run that is forked, or one whose term begins late, may hold prototypes of nothing; later ones are a start."""
+    config = replace(GOLDEN_CONFIG, halp=replace(GOLDEN_CONFIG.halp, start=0.5, refresh=1, warm_start=True))
+    method = fresh_method(config, Shape(load_layout("kinect20"), 1, 3))
+    streams, halp = method.stream_table(), method.terms[1]
+    assert isinstance(halp, HaLP)
+    keys = torch.randn(64, 128, generator=torch.Generator().manual_seed(1))[:, : halp.of_stream("joint").shape[1]]
+    streams["joint"].queue.push(torch.nn.functional.normalize(keys, dim=1), torch.arange(64))
+
+    def clustered(step: int, seed: int) -> Tensor:
+        stale = torch.randn(halp.of_stream("joint").shape, generator=torch.Generator().manual_seed(seed))
+        halp.of_stream("joint").copy_(torch.nn.functional.normalize(stale, dim=1))
+        halp.after_step(streams, Moment(step, 10, 1000, torch.Generator().manual_seed(0)), 16)
+        return halp.of_stream("joint").clone()
+
+    assert torch.equal(clustered(4, seed=2), clustered(4, seed=3))  # the step before it begins
+    assert not torch.equal(clustered(5, seed=2), clustered(5, seed=3))
+
+
+def test_terms_toward_several_streams_are_averaged_and_streams_summed() -> None:
+    names = ("joint", "motion", "bone")
+    changes = replace(GOLDEN_CONFIG.halp, prototypes_from="direct", estimator="expected", start=0.0)
+    halp = HaLP(replace(GOLDEN_CONFIG, streams=names, halp=changes))
+    generator, unit = torch.Generator().manual_seed(5), torch.nn.functional.normalize
+    outputs = {}
+    for name in names:
+        prototypes = halp.of_stream(name)
+        prototypes.copy_(unit(torch.randn(prototypes.shape, generator=generator), dim=1))
+        query, key, queue = (unit(torch.randn(n, prototypes.shape[1], generator=generator), dim=1) for n in (4, 4, 9))
+        outputs[name] = StreamOutput(query, key, (query * key).sum(1), query @ queue.T, queue)
+    loss, _ = halp(outputs, moment())
+    expected = sum(
+        halp.of_output(outputs[name], halp.of_stream(other), torch.Generator())[0].item() / 2
+        for name in names
+        for other in names
+        if other != name
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_fewer_keys_than_prototypes_is_refused() -> None:
     with pytest.raises(ConfigError, match="only 6 keys are clustered"):
         term(newest=6)
