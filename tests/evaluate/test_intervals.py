@@ -85,6 +85,24 @@ def test_without_correlation_it_is_newcombes_interval_of_two_samples() -> None:
     assert paired_difference(ours, theirs) == pytest.approx((-0.2, -0.2 - below, -0.2 + above))
 
 
+@pytest.mark.parametrize(
+    ("counts", "correlation"),
+    [
+        ((20, 12, 2, 16), (20 * 16 - 12 * 2 - 50 / 2) / math.sqrt(32 * 18 * 22 * 28)),  # less half a count a clip
+        ((24, 13, 8, 5), 0.0),  # 24 x 5 - 13 x 8 = 16, within half of 50: none is certain
+        ((36, 12, 2, 0), -(12 * 2) / math.sqrt(48 * 2 * 38 * 12)),  # below zero nothing is taken off
+    ],
+)
+def test_the_correlation_is_newcombes_corrected_one(counts: tuple[int, int, int, int], correlation: float) -> None:
+    both, only_ours, only_theirs, _ = counts
+    p, q = (both + only_ours) / 50, (both + only_theirs) / 50
+    (p_low, p_high), (q_low, q_high) = wilson(50 * p, 50), wilson(50 * q, 50)
+    below = (p - p_low) ** 2 - 2 * correlation * (p - p_low) * (q_high - q) + (q_high - q) ** 2
+    above = (p_high - p) ** 2 - 2 * correlation * (p_high - p) * (q - q_low) + (q - q_low) ** 2
+    found = paired_difference(*table(*counts))
+    assert found == pytest.approx((p - q, p - q - math.sqrt(below), p - q + math.sqrt(above)))
+
+
 def test_it_is_the_bootstraps_interval_where_there_are_many_clips() -> None:
     rng = np.random.default_rng(0)
     ours, theirs = table(2600, 310, 250, 840)
