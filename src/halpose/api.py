@@ -19,13 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from halpose.config import Config
 from halpose.data.memory import memory_store
-from halpose.data.upright import Upright, find_uprights, put_upright
+from halpose.data.upright import Upright, find_uprights
 from halpose.engine.device import resolve_device
 from halpose.engine.run import Run, Shape
 from halpose.engine.trainer import train
 from halpose.errors import CheckpointError, DataError
 from halpose.evaluate.knn import similarities
-from halpose.inference.clips import Window, fit, seconds_of, windows
+from halpose.inference.clips import Window, recording_windows, seconds_of
 from halpose.inference.embed import Embeddings, embed
 from halpose.inference.embedding_file import load_embeddings
 from halpose.inference.kept import contents, plain, read_index, read_parameters, write_contents, write_parameters
@@ -291,7 +291,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         window = 0.0 if self.window is None else seconds_of(self.window)
         stride = 0.0 if self.stride is None else seconds_of(self.stride)
         for number, sequence in enumerate(recordings):
-            for found in windows(fit(put_upright(sequence, upright), shape), shape.layout, window, stride):
+            for found in recording_windows(sequence, shape, window, stride, upright):
                 yield number, found
 
     def _embed(self, recordings: list[Sequence]) -> tuple[Embeddings, Int[np.ndarray, " w"]]:

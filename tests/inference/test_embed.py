@@ -16,7 +16,7 @@ from halpose.engine.run import Run, Shape
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.features import extract
 from halpose.evaluate.transfer import as_input
-from halpose.inference.clips import fit, seconds_of, store_clip, windows
+from halpose.inference.clips import fit, recording_windows, seconds_of, store_clip, windows
 from halpose.inference.embed import Embeddings, embed, embed_store
 from halpose.inference.recordings import read_recordings
 from halpose.skeleton import Sequence
@@ -200,3 +200,36 @@ def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
     (found,) = read_recordings([tmp_path], set_aside=lambda file, reason: told.append((file.name, reason)))
     assert found.name == "b"
     assert [name for name, _ in told] == ["a.skeleton"] and "a.skeleton" not in told[0][1]
+
+
+@pytest.mark.parametrize("seconds, stride", [(1.0, 0.3), (1.0, 0.0), (0.5, 2.0)])
+def test_a_long_recording_is_cut_as_if_it_were_cleaned_whole(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, seconds: float, stride: float
+) -> None:
+    walk = np.random.default_rng(0).normal(size=(1, 500, 20, 3)).cumsum(axis=1).astype(np.float32) / 10
+    long = Sequence(walk, "kinect20", "day", fps=30.0)
+    whole = list(windows(fit(long, run.shape), run.shape.layout, seconds, stride))
+    cleaned: list[int] = []
+    monkeypatch.setattr("halpose.inference.clips.PART", 4.0)
+    monkeypatch.setattr(
+        "halpose.inference.clips.fit", lambda stretch, shape: cleaned.append(stretch.frames) or fit(stretch, shape)
+    )
+    parts = list(recording_windows(long, run.shape, seconds, stride))
+    assert len(cleaned) > 3 and max(cleaned) < 4.5 * 30 + seconds * 30
+    np.testing.assert_allclose([[one.start, one.end] for one in parts], [[one.start, one.end] for one in whole])
+    for ours, theirs in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(ours.clip.positions, theirs.clip.positions, atol=1e-6)
+
+
+def test_a_long_recording_goes_on_where_somebody_comes_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halpose.inference.clips.PART", 2.0)
+    positions = np.random.default_rng(0).normal(size=(1, 600, 20, 3)).astype(np.float32)
+    positions[:, 100:400] = np.nan  # nobody, for whole parts
+    long = Sequence(positions, "kinect20", "day", fps=30.0)
+    found = list(recording_windows(long, run.shape, 1.0))
+    starts = np.array([one.start for one in found])
+    assert (np.diff(starts) > 0).all() and starts[0] == 0 and found[-1].end == pytest.approx(20.0)
+    assert not ((starts > 4) & (starts < 12)).any() and ((starts >= 13) & (starts <= 19)).sum() >= 6
+    gone = replace(long, positions=np.full_like(positions, np.nan))
+    with pytest.raises(DataError):
+        list(recording_windows(gone, run.shape, 1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,16 @@ from halpose.data.confidence import from_bytes
 from halpose.data.normalise import CleanClip, clean, transforms
 from halpose.data.store import Store
 from halpose.data.store_files import COLUMNS
+from halpose.data.upright import Upright, find_uprights, put_upright
 from halpose.engine.run import Shape
 from halpose.errors import ConfigError, DataError
 from halpose.mapping import map_joints
 from halpose.skeleton import Layout, Sequence
 
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(ms|s|sec|min|h)?")
+PART = 600.0
+"""Seconds: a longer recording that is cut into windows is cleaned in parts of so long."""
+
 _UNITS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -122,6 +126,62 @@ def windows(clip: CleanClip, layout: Layout, seconds: float = 0.0, stride: float
             sure = None if clip.confidence is None else clip.confidence[:, start : start + length]
             cut = _with(clip, np.asarray(stretch, np.float32), sure, layout)
             yield Window(cut, before + start / rate, before + (start + stretch.shape[1]) / rate)
+
+
+def recording_windows(
+    sequence: Sequence,
+    shape: Shape,
+    seconds: float = 0.0,
+    stride: float = 0.0,
+    upright: Mapping[str, Upright] | None = None,
+) -> Iterator[Window]:
+    """A recording as a run takes it, whole or in windows of so many seconds.
+
+    One that is longer than `PART` is cleaned part by part, so that beside the numbers of the file no memory grows with
+    its length. People are followed within a part; windows are those of the whole recording as long as somebody is seen.
+
+    Args:
+        sequence: any recording.
+        shape: what the run was trained on.
+        seconds: as of `windows`.
+        stride: as of `windows`.
+        upright: unit and axis of skeletons; None leaves the recording as it is.
+
+    Raises:
+        DataError: as of `fit` and `windows`.
+    """
+    if upright is not None and sequence.skeleton.name not in upright:
+        upright = {**upright, **find_uprights([sequence])}
+
+    def fitted(stretch: Sequence) -> CleanClip:
+        return fit(stretch if upright is None else put_upright(stretch, upright), shape)
+
+    rate = sequence.fps
+    length, step = (max(1, round(duration * rate)) for duration in (seconds, stride or seconds))
+    part = max(1, round(PART * rate / step)) * step
+    is_seen = np.isfinite(sequence.positions[..., 0]).any(axis=(0, 2))
+    if not (seconds and rate) or sequence.frames <= part + length or not is_seen.any():
+        yield from windows(fitted(sequence), shape.layout, seconds, stride)
+        return
+    for begin in range(0, sequence.frames, part):
+        end = min(begin + part + length, sequence.frames)
+        is_last = end == sequence.frames
+        if is_seen[begin:end].any():
+            for window in windows(fitted(_stretch(sequence, begin, end)), shape.layout, seconds, stride):
+                if is_last or round(window.start * rate) < part:
+                    yield replace(window, start=window.start + begin / rate, end=window.end + begin / rate)
+        if is_last:
+            return
+
+
+def _stretch(sequence: Sequence, begin: int, end: int) -> Sequence:
+    """Some frames of a recording."""
+    sure = sequence.confidence
+    return replace(
+        sequence,
+        positions=sequence.positions[:, begin:end],
+        confidence=None if sure is None else sure[:, begin:end],
+    )
 
 
 def _with(clip: CleanClip, positions: np.ndarray, confidence: np.ndarray | None, layout: Layout) -> CleanClip:

@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from halpose.data.normalise import CleanClip
 from halpose.data.store import Store
 from halpose.data.store_files import META
-from halpose.data.upright import put_upright
 from halpose.engine.distributed import Launch, join
 from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, silent
 from halpose.evaluate.features import chosen_streams
 from halpose.evaluate.transfer import as_input
-from halpose.inference.clips import Window, fit, store_clip, windows
+from halpose.inference.clips import Window, recording_windows, store_clip, windows
 from halpose.inference.embed import Embeddings, class_name, embed
 from halpose.inference.embedding_file import check_ending, save_embeddings
 from halpose.inference.recordings import find_recordings, read_recordings
@@ -115,32 +113,39 @@ def source_windows(
         set_aside(str(source), str(error).removeprefix(f"{source}: "))
 
     try:
-        clips = _store_clips(source, run) if is_store(source) else _file_clips(source, run, reading, set_aside)
+        clips = _store_clips(source, run, reading) if is_store(source) else _file_clips(source, run, reading, set_aside)
     except DataError as error:
         return refuse(error)
-    for label, clip in clips:
+    for label, cut in clips:
         try:
-            for window in windows(clip(), run.shape.layout, reading.window, reading.stride):
+            for window in cut():
                 yield replace(window, source=where, label=label)
         except DataError as error:
             refuse(error)
 
 
-def _store_clips(path: Path, run: Run) -> Iterable[tuple[str, Callable[[], CleanClip]]]:
-    """Labels, and clips that are read when they are called for."""
+def _store_clips(path: Path, run: Run, reading: Reading) -> Iterable[tuple[str, Callable[[], Iterator[Window]]]]:
+    """Labels, and windows of clips that are read when they are called for."""
     store = as_input(run, Store.open(path))[0]
-    return ((class_name(store, int(store.clips.label[i])), partial(store_clip, store, i)) for i in range(len(store)))
+
+    def cut(clip: int) -> Iterator[Window]:
+        return windows(store_clip(store, clip), run.shape.layout, reading.window, reading.stride)
+
+    return ((class_name(store, int(store.clips.label[i])), partial(cut, i)) for i in range(len(store)))
 
 
 def _file_clips(
     path: Path, run: Run, reading: Reading, set_aside: Callable[[str, str], None] | None
-) -> Iterable[tuple[str, Callable[[], CleanClip]]]:
+) -> Iterable[tuple[str, Callable[[], Iterator[Window]]]]:
     """Likewise, of a recording's file; the class is known where the file says it in words."""
     aside = None if set_aside is None else lambda file, reason: set_aside(str(file), reason)
     upright = run.upright
     for sequence in read_recordings([path], reading.layout, reading.format, reading.fps, aside):
         label = sequence.extra.get("label", "")
-        yield label if isinstance(label, str) else "", partial(fit, put_upright(sequence, upright), run.shape)
+        yield (
+            label if isinstance(label, str) else "",
+            partial(recording_windows, sequence, run.shape, reading.window, reading.stride, upright),
+        )
 
 
 def embed_sources(
