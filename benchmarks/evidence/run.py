@@ -24,7 +24,7 @@ from diagnosis import diagnose
 from folds import fold
 from grid import GRIDS, Grid
 
-from halpose.ablate.cells import PARTS, hardware, read_rows, score_rows, warm_up, without_halp, write_rows
+from halpose.ablate.cells import PARTS, hardware, read_rows, score_rows, shared_steps, warm_up, without_halp, write_rows
 from halpose.config import Config
 from halpose.data.store import Store
 from halpose.engine.run import Run
@@ -114,10 +114,10 @@ def run_cells(
 
 
 def begins_as(base: Config, config: Config) -> bool:
-    """Whether a variant's first steps are the baseline's, so that it may fork from them."""
-    return (base.optimizer, base.contrast, base.views, base.encoder) == (
-        config.optimizer, config.contrast, config.views, config.encoder,
-    )  # fmt: skip
+    """Whether a variant's first steps are the baseline's, so that it may fork from them where HaLP begins."""
+    own = ("method", "halp", "distillation", "crosclr", "aimclr", "skt", "barlow", "multicrop", "diagnose")
+    apart = [config.to_dict() | dict.fromkeys(own) for config in (base, config)]
+    return apart[0] == apart[1] and shared_steps(base) == shared_steps(config)
 
 
 def supervised(store: Store, base: Config, path: Path, device: str, common: dict[str, Any]) -> list[dict[str, Any]]:
