@@ -15,6 +15,7 @@ from halpose.losses import (
     instance_consistency,
     mined_contrast,
     redundancy_reduction,
+    standardise,
     weighted_contrast,
     weighted_pull,
 )
@@ -148,6 +149,17 @@ def test_redundancy_is_numpys_correlation() -> None:
     torch.testing.assert_close(
         redundancy_reduction(3 * first - 1, second, 0.1), redundancy_reduction(first, second, 0.1)
     )
+
+
+def test_a_dimension_that_is_the_same_for_all_clips_is_zero_and_harms_no_gradient() -> None:
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[:, 1] = 7
+    x.requires_grad_()
+    made = standardise(x)
+    assert (made[:, 1] == 0).all()
+    torch.testing.assert_close(made.square().mean(0), torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64))
+    made.pow(3).sum().backward()
+    assert x.grad is not None and x.grad.isfinite().all()
 
 
 def test_consistency_is_zero_for_equal_directions() -> None:

@@ -225,8 +225,8 @@ class AimclrConfig:
 class SktConfig:
     """Redundancy reduction (SKT, ICME 2022; Barlow Twins, ICML 2021)."""
 
-    off_diagonal: float = 0.005
-    """Weight of the correlations between different dimensions."""
+    off_diagonal: float = 0.05
+    """Weight of the correlations between different dimensions (Barlow Twins: 0.005, for 8192 of them)."""
     consistency: float = 1.0
     """Weight of the agreement of each clip's two embeddings."""
 

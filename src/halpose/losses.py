@@ -146,6 +146,13 @@ def distribution_divergence(
     return -(target * torch.where(target > 0, found, 0.0)).sum(1).mean()
 
 
+def standardise(projections: Float[Tensor, "*views n d"]) -> Float[Tensor, "*views n d"]:
+    """Each dimension with mean 0 and variance 1 over a batch of clips; one that is the same for all clips is 0."""
+    centred = projections - projections.mean(-2, keepdim=True)
+    # The root of the variance, held above 0 before it is taken: the slope of a root at 0 has no bound.
+    return centred / centred.square().mean(-2, keepdim=True).clamp_min(1e-12).sqrt()
+
+
 def redundancy_reduction(
     first: Float[Tensor, "n d"], second: Float[Tensor, "n d"], off_diagonal: float
 ) -> Float[Tensor, ""]:
@@ -160,8 +167,7 @@ def redundancy_reduction(
 
     Reference: Zbontar et al., Barlow Twins: Self-Supervised Learning via Redundancy Reduction, ICML 2021.
     """
-    a, b = ((x - x.mean(0)) / x.std(0, correction=0).clamp_min(1e-6) for x in (first, second))
-    correlation = a.T @ b / len(a)
+    correlation = standardise(first).T @ standardise(second) / len(first)
     on = (1 - correlation.diagonal()).square().sum()
     off = correlation.square().sum() - correlation.diagonal().square().sum()
     return (on + off_diagonal * off) / correlation.shape[0]
@@ -171,7 +177,8 @@ def instance_consistency(positive: Float[Tensor, " b"]) -> Float[Tensor, ""]:
     """Both views of one clip shall point the same way: 1 - cosine, averaged (SKT's instance-level term).
 
     Args:
-        positive: cosine of both views' embeddings.
+        positive: cosine of both views' embeddings. They must be without their common mean, or growing it is all that
+            this asks for.
 
     Reference: Zhang, Hou and Zhang, Skeletal Twins, ICME 2022.
     """

@@ -30,6 +30,7 @@ from halpose.methods.halp import HaLP
 from halpose.methods.isc import InterSkeleton
 from halpose.methods.multicrop import MultiCrop
 from halpose.parts.prototypes import group_means
+from halpose.parts.stream import SiameseStream
 from halpose.skeleton import load_layout
 
 CONFIG = Config(
@@ -196,7 +197,7 @@ def test_barlow_is_numpys_correlation_of_every_stream() -> None:
     assert Barlow(config)(made, EARLY)[0].item() == pytest.approx(slow, rel=1e-10)
 
 
-def test_halp_on_barlow_is_halp_on_simclr() -> None:
+def test_halp_on_barlow_is_halp_on_simclr_of_standardised_projections() -> None:
     values = []
     for name in ("halp_barlow", "halp_simclr"):
         config = replace(CONFIG, method=name, halp=replace(CONFIG.halp, estimator="sampled", placement="inside"))
@@ -204,6 +205,9 @@ def test_halp_on_barlow_is_halp_on_simclr() -> None:
         halp = method.term_list()[1]
         for seed, buffer in enumerate(halp.buffers()):
             buffer.copy_(unit(3, 6, seed=seed))
+        for stream in method.stream_table().values():
+            assert isinstance(stream, SiameseStream) and stream.is_standardised is (name == "halp_barlow")
+            stream.is_standardised = True
         x = torch.randn(2, 8, 1, 12, 20, 3, generator=torch.Generator().manual_seed(1))
         moment = Moment(9, 10, 900, torch.Generator().manual_seed(2))
         values.append(method({"query": x[0], "key": x[1]}, torch.arange(8), moment).values)

@@ -90,3 +90,12 @@ def test_loss_falls_and_neighbours_get_better(method: str, hidden: Store, tmp_pa
         Run.load(tmp_path / "run"), hidden, protocols=("knn",), kinds=("trained", "untrained")
     )
     assert trained.top1 > untrained.top1 + 0.05, (trained.top1, untrained.top1)
+
+
+@pytest.mark.parametrize("method", ["skt", "halp_skt"])
+def test_agreement_without_negatives_leaves_embeddings_apart(method: str, store: Store, tmp_path: Path) -> None:
+    """The correlations do not see a mean that all projections share, and the agreement must not make it grow."""
+    changes = {"steps": 60, "batch_size": 32, "diagnose": True, "data": {"frames": 12}, "encoder": SMALL["encoder"]}
+    train(store, override(load_recipe(method), changes), tmp_path / "run", device="cpu")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["uniformity"] < -1.5, [row["uniformity"] for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -122,6 +123,22 @@ def test_both_siamese_views_get_a_gradient_and_the_queue_takes_both() -> None:
     pair.after_step(output.key.detach(), torch.arange(3))
     assert sorted(pair.queue.clips.tolist()) == [-1, -1, 0, 0, 1, 1, 2, 2]
     torch.testing.assert_close(pair.queue.newest(3).flip(0), output.key[3:].detach())
+
+
+def test_standardised_embeddings_know_neither_origin_nor_length_of_a_dimension() -> None:
+    pair = SiameseStream("joint", branch(), queue(8, 4), standardised=True).double()
+    x, y = torch.randn(2, 6, 1, 1, 2, 3, dtype=torch.float64)
+    output = pair(x, y, torch.arange(6))
+    projections = np.stack([pair.query.project(view).detach().numpy() for view in (x, y)])
+    slow = (projections - projections.mean(1, keepdims=True)) / projections.std(1, keepdims=True)
+    slow /= np.linalg.norm(slow, axis=2, keepdims=True)
+    np.testing.assert_allclose(output.query.detach().numpy(), np.concatenate(slow), rtol=1e-9)
+    np.testing.assert_allclose(output.projections.detach().numpy(), projections)
+    last = pair.query.projector[-1]
+    with torch.no_grad():
+        last.weight.mul_(torch.tensor([[1.0], [2.0], [3.0], [0.1]]))
+        last.bias.add_(100.0)
+    torch.testing.assert_close(pair(x, y, torch.arange(6)).query, output.query)
 
 
 def test_two_views_of_one_clip_in_a_batch_are_no_negatives_of_each_other() -> None:

@@ -27,7 +27,7 @@ from halpose.methods.simclr import halp_simclr, simclr
 from halpose.methods.skt import halp_skt, skt
 from halpose.skeleton import Layout
 
-__all__ = ["METHODS", "SIAMESE", "Method", "Term", "build_method"]
+__all__ = ["METHODS", "SIAMESE", "STANDARDISED", "Method", "Term", "build_method"]
 
 METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "moco": moco,
@@ -48,7 +48,10 @@ METHODS: dict[str, Callable[[Config], list[Term]]] = {
     "multicrop": multicrop,
 }
 
-SIAMESE = frozenset({"skt", "halp_skt", "simclr", "halp_simclr", "barlow", "halp_barlow"})
+STANDARDISED = frozenset({"skt", "halp_skt", "barlow", "halp_barlow"})
+"""Methods of redundancy reduction: their embeddings are made of projections that are standardised over the batch."""
+
+SIAMESE = frozenset({"simclr", "halp_simclr"}) | STANDARDISED
 """Methods whose views share one encoder and whose negatives, if they have any, are the batch."""
 
 
@@ -60,5 +63,6 @@ def build_method(config: Config, layout: Layout, people: int, channels: int, gen
     """
     if config.method not in METHODS:
         raise ConfigError(f"method is {config.method!r}; there are: {', '.join(METHODS)}")
-    streams = build_streams(config, layout, people, channels, generator, siamese=config.method in SIAMESE)
+    siamese, standardised = config.method in SIAMESE, config.method in STANDARDISED
+    streams = build_streams(config, layout, people, channels, generator, siamese, standardised)
     return Method(streams, METHODS[config.method](config), layout, config.diagnose, config.data.has_confidence)

@@ -5,7 +5,7 @@ standardised; the cross-correlation of the two views shall be the identity (`los
 divided by the embedding's size, so that it is as large as a contrastive term and HaLP's weight means what it means
 elsewhere. SKT adds the agreement of each clip's embeddings to this.
 
-HaLP works on the projections made unit vectors, as on SimCLR: its anchors are the other views, its prototypes are
+HaLP works on the standardised projections made unit vectors: its anchors are the other views, its prototypes are
 clustered from the latest batches' embeddings.
 
 Reference: Zbontar et al., Barlow Twins: Self-Supervised Learning via Redundancy Reduction, ICML 2021.

@@ -235,7 +235,13 @@ class Method(nn.Module):
 
 
 def build_streams(
-    config: Config, layout: Layout, people: int, channels: int, generator: torch.Generator, siamese: bool = False
+    config: Config,
+    layout: Layout,
+    people: int,
+    channels: int,
+    generator: torch.Generator,
+    siamese: bool = False,
+    standardised: bool = False,
 ) -> dict[str, Stream]:
     """The streams of a configuration; weights are drawn from `generator`.
 
@@ -246,6 +252,7 @@ def build_streams(
         channels: C, coordinates of a joint; with `data.confidence` encoders take one more.
         generator: on the CPU.
         siamese: negatives from the batch instead of a queue.
+        standardised: of siamese streams, see `SiameseStream`.
 
     Raises:
         ConfigError: a stream is not a modality, or an encoder does not exist.
@@ -263,7 +270,7 @@ def build_streams(
             branch = Branch(encoder, projector, getattr(torch, config.precision))
         queue = KeyQueue(contrast.queue, contrast.embedding, generator)
         streams[name] = (
-            SiameseStream(name, branch, queue)
+            SiameseStream(name, branch, queue, standardised)
             if siamese
             else MomentumStream(name, branch, queue, contrast.momentum, contrast.mask_own)
         )

@@ -2,7 +2,9 @@
 
 Barlow Twins asks that each dimension of the projection agree between the views over the batch; SKT adds that the two
 embeddings of each clip agree. The paper's text is not freely available: of its instance-level term only the purpose is
-known to us, and it is taken as one minus the cosine. Its encoder is a graph convolutional network (`stgcn`).
+known to us, and it is taken as one minus the cosine of the projections as the correlation sees them: standardised over
+the batch. Of the projections themselves it would only make the common mean grow, which the correlation does not see,
+until all embeddings are one point. Its encoder is a graph convolutional network (`stgcn`).
 
 HaLP fits here too: the anchor is the other view, prototypes come from the latest embeddings.
 

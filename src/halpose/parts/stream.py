@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from halpose.encoders.base import Encoder
 from halpose.errors import ConfigError
+from halpose.losses import standardise
 from halpose.parts.queue import KeyQueue
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.skeleton import MODALITIES
@@ -42,7 +43,7 @@ class StreamOutput:
         queue: (K, D) what queries are contrasted with: the queue as it was before the step, or the batch itself,
             that of all ranks.
         own: (B, K) which entries are of the clip itself and must not be its negatives; None: none are.
-        projections: of both views, (2, N of all ranks, D), before they became unit vectors (siamese only).
+        projections: of both views, (2, N of all ranks, D), as the projector gave them (siamese only).
         extra: unit embeddings of further views that terms asked for, by name.
     """
 
@@ -203,14 +204,26 @@ class SiameseStream(Stream):
     With InfoNCE this is SimCLR's NT-Xent: row i of `query` is a view, row i of `key` the clip's other view, `queue`
     the batch. The queue proper only keeps the latest embeddings, for whoever makes prototypes of them.
 
+    Args:
+        name: what it reads, see `parse_stream`.
+        query: the branch that learns.
+        queue: past embeddings.
+        standardised: each dimension of a view's projections gets mean 0 and variance 1 over the batch before they
+            become unit vectors. For losses of correlations, which see neither: whatever else works on the unit vectors
+            (agreement, HaLP) could otherwise let all of them point one way.
+
     Reference: Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
     """
+
+    def __init__(self, name: str, query: Branch, queue: KeyQueue, standardised: bool = False) -> None:
+        super().__init__(name, query, queue)
+        self.is_standardised = standardised
 
     def forward(self, query_view: View, key_view: View, clips: Clips, ranks: Ranks = ALONE) -> StreamOutput:
         """2 N queries, each against the other view of its clip and the batch; its own two views are never negatives."""
         own = torch.stack(self.query.project(torch.cat([query_view, key_view])).chunk(2))
         projections = ranks.join(own, dim=1)
-        units = nn.functional.normalize(projections, dim=2)
+        units = nn.functional.normalize(standardise(projections) if self.is_standardised else projections, dim=2)
         first, second = ranks.own(units, dim=1)
         query, key = torch.cat([first, second]), torch.cat([second, first])
         batch = query if ranks.is_alone else units.flatten(0, 1)
