@@ -161,6 +161,11 @@ def load_layout(name: str | Path) -> Layout:
     )
 
 
+# Keys of `Sequence.extra`: y is up because the picture has it so, whatever the people do, who may lie; lengths are
+# those of the picture, which has no unit; the clip is one of a store, as preparing left it.
+Y_IS_UP, IN_IMAGE, PREPARED = "y_is_up", "in_image", "prepared"
+
+
 @dataclass
 class Sequence:
     """One recording of one or more people.

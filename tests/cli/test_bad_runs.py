@@ -115,7 +115,7 @@ def test_a_queue_smaller_than_a_batch_holds_the_newest_keys(queue: int, toy_stor
 
 @pytest.mark.parametrize(("setting", "available"), [("halp.newest=3", 3), ("contrast.queue=2", 2)])
 def test_fewer_keys_than_prototypes(setting: str, available: int, toy_store: Path, tmp_path: Path) -> None:
-    outcome = halpose("train", toy_store, *set_words(*TINY, setting), "--out", tmp_path / "run")
+    outcome = halpose("train", toy_store, "--recipe", "halp", *set_words(*TINY, setting), "--out", tmp_path / "run")
     outcome.fails(
         f"ConfigError: halp.prototypes is 4, but only {available} keys are clustered",
         "(the smaller of halp.newest and contrast.queue); raise those or lower the prototypes",

@@ -12,7 +12,7 @@ import pytest
 from halpose import Embedder, prepare_own
 from halpose.config import Config
 from halpose.data.store import Store
-from halpose.data.upright import PREPARED, Upright, find_uprights, put_upright
+from halpose.data.upright import Upright, find_uprights, put_upright
 from halpose.engine.run import Run
 from halpose.engine.trainer import train
 from halpose.errors import CheckpointError
@@ -20,7 +20,7 @@ from halpose.inference.embed import embed_store
 from halpose.inference.embedding_file import load_embeddings
 from halpose.inference.sources import embed_sources
 from halpose.settings import flatten
-from halpose.skeleton import Sequence
+from halpose.skeleton import PREPARED, Sequence
 from small import SMALL
 
 # Sizes and directions matter, or nothing here could fail.

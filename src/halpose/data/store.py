@@ -42,9 +42,8 @@ from halpose.data.store_files import (
     read_meta,
 )
 from halpose.data.store_writer import StoreWriter
-from halpose.data.upright import PREPARED
 from halpose.errors import ConfigError
-from halpose.skeleton import Layout, Sequence, layout_names, load_layout
+from halpose.skeleton import PREPARED, Layout, Sequence, layout_names, load_layout
 
 __all__ = ["NOT_IN_SPLIT", "PARTS", "PART_CODES", "Clips", "Store", "StoreError", "StoreWriter"]
 

@@ -18,12 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.joint_names import common_names
-from halpose.skeleton import Layout, Sequence
-
-PREPARED = "prepared"
-"""Mark in `extra` of a clip of a store, which is as the store's preparing left it."""
+from halpose.skeleton import IN_IMAGE, PREPARED, Y_IS_UP, Layout, Sequence
 
 BODY = 1.45
 # Shorter or longer than any person who walks: then the unit is not known.

@@ -18,9 +18,8 @@ from halpose.data.store_files import META, NOT_IN_SPLIT, PART_CODES
 from halpose.doctor.finding import Finding
 from halpose.doctor.parts import Labelling
 from halpose.errors import ConfigError, DataError, FormatError
-from halpose.io.poses import IN_IMAGE, Y_IS_UP
 from halpose.mapping import map_joints
-from halpose.skeleton import Layout, Sequence
+from halpose.skeleton import IN_IMAGE, Y_IS_UP, Layout, Sequence
 
 # A portion is worth starting a process's next task for, and small enough for the bar to move.
 _FILES, _BYTES, _CLIPS = 64, 8 << 20, 128

@@ -23,8 +23,8 @@ import numpy as np
 
 from halpose.io.base import Format, refused
 from halpose.io.json_file import read_beginning, read_json, to_numbers, to_whole
-from halpose.io.poses import IN_IMAGE, Found, assemble, image_size, places_of
-from halpose.skeleton import Sequence
+from halpose.io.poses import Found, assemble, image_size, places_of
+from halpose.skeleton import IN_IMAGE, Sequence
 
 LAYOUTS = {33: "mediapipe33", 17: "coco17"}
 _FRAMES = ("frames", "results", "data")

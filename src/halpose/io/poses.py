@@ -24,11 +24,8 @@ from jaxtyping import Float, Int
 from halpose.io.base import refused, to_float32
 from halpose.io.json_file import to_numbers, to_whole
 from halpose.io.linking import link
-from halpose.skeleton import Sequence
+from halpose.skeleton import Y_IS_UP, Sequence
 
-# Keys of `Sequence.extra`: y is up because the picture has it so, whatever the people do, who may lie; and lengths are
-# those of the picture, which has no unit.
-Y_IS_UP, IN_IMAGE = "y_is_up", "in_image"
 _LARGEST = 1 << 28  # coordinates of a recording, a gigabyte
 _MOST_PEOPLE = 128  # in a frame
 _SPARSE = 10
