@@ -8,7 +8,7 @@ import numpy as np
 
 from halpose.bench.growth import Growth
 from halpose.report.axes import Scale, tick_labels, ticks
-from halpose.report.markup import Markup, element
+from halpose.report.markup import Markup, element, svg_file
 
 _WIDTH, _HEIGHT, _ACROSS = 320.0, 250.0, 3
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 300.0, 62.0, 198.0
@@ -40,18 +40,14 @@ def growth_chart(curves: list[Growth], title: str) -> Markup:
         )
         for at, c in enumerate(curves)
     )
-    return element(
-        "svg",
-        {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width:g} {height:g}", "role": "img"},
-        element("title", None, "Seconds of a step as the work grows"),
-        element("style", None, Markup(_STYLE)),
-        element("rect", {"width": width, "height": height, "fill": "white"}),
+    return svg_file(
+        width, height, "Seconds of a step as the work grows", _STYLE,
         *(
             element("text", {"x": 12, "y": 18 + 15 * number}, line)
             for number, line in enumerate(textwrap.wrap(title, _LONGEST))
         ),
         *panels,
-    )
+    )  # fmt: skip
 
 
 def _panel(curve: Growth) -> list[Markup]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from halpose.heads.curve import Point
 from halpose.report.axes import Scale, percent
-from halpose.report.markup import Markup, element
+from halpose.report.markup import Markup, element, svg_file
 
 _WIDTH, _HEIGHT = 520.0, 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 500.0, 44.0, 264.0
@@ -49,16 +49,12 @@ def curve_chart(points: Sequence[Point], title: str) -> Markup:
     for (across, height), point in zip(middle, points, strict=True):
         told = f"{percent(point.accuracy)} % ({percent(point.low)} to {percent(point.high)}), {point.clips:.0f} clips"
         marks.append(element("circle", {"cx": across, "cy": height, "r": 4}, element("title", None, told)))
-    return element(
-        "svg",
-        {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {_WIDTH:g} {_HEIGHT:g}", "role": "img"},
-        element("title", None, "Accuracy against the number of labels"),
-        element("style", None, Markup(_STYLE)),
-        element("rect", {"width": _WIDTH, "height": _HEIGHT, "fill": "white"}),
+    return svg_file(
+        _WIDTH, _HEIGHT, "Accuracy against the number of labels", _STYLE,
         element("text", {"x": 14, "y": 24, "class": "name"}, title),
         *marks,
         element("text", {"x": _RIGHT, "y": _BOTTOM + 40, "text-anchor": "end"}, "labelled clips of each class"),
-    )
+    )  # fmt: skip
 
 
 def _points(places: Sequence[tuple[float, float]]) -> str:

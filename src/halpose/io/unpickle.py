@@ -196,7 +196,7 @@ class _Machine(pickle._Unpickler):
 
 
 def load_pickle(path: Path) -> Any:
-    """What a pickle holds; arrays may stand as placeholders, see `plain`.
+    """What a pickle holds; `plain` makes an array of what stands for one.
 
     Raises:
         FormatError: it is damaged, or names anything but NumPy arrays and plain containers.

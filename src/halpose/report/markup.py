@@ -36,6 +36,26 @@ def element(name: str, attributes: Attributes | None = None, *children: str | No
     return Markup(f"{opening}{join(children)}</{name}>")
 
 
+def svg_file(width: float, height: float, about: str, style: str, *marks: str) -> Markup:
+    """A drawing that is a file of its own, on white.
+
+    Args:
+        width: in pixels at full size.
+        height: likewise.
+        about: what it shows, for those who do not see it.
+        style: CSS.
+        marks: one upon the other.
+    """
+    return element(
+        "svg",
+        {"xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width:g} {height:g}", "role": "img"},
+        element("title", None, about),
+        element("style", None, Markup(style)),
+        element("rect", {"width": width, "height": height, "fill": "white"}),
+        *marks,
+    )
+
+
 def join(children: Iterable[str | None]) -> Markup:
     """Several pieces one after another, plain text escaped."""
     return Markup("".join(escape(child) for child in children if child is not None))
