@@ -132,7 +132,8 @@ def test_clips_without_labels_train_but_have_no_score(tmp_path: Path) -> None:
             positions = rng.normal(size=(1, 6, 20, 3)).astype(np.float32)
             writer.append(clean(Sequence(positions, layout="kinect20", name=f"c{at}"), people=1))
         writer.set_split("any", np.arange(20) % 3)
-    assert halpose("train", store, *set_words(*TINY), "--out", tmp_path / "run").code == 0
+    outcome = halpose("train", store, *set_words(*TINY), "--out", tmp_path / "run")
+    assert outcome.code == 0 and f"next: halpose report {tmp_path / 'run'}" in outcome.err.splitlines()
     halpose("evaluate", tmp_path / "run", "--on", store).fails("DataError: ", "label")
 
 

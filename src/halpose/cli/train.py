@@ -67,12 +67,12 @@ def train(
         opened, config, out, device=device, resume=resume, fork=fork, stop_at=stop_at, watchers=watchers, launch=launch
     )
     if launch is None or launch.rank == 0:
-        _tell(summary, store, as_json)
+        _tell(summary, store, bool((opened.clips.label >= 0).any()), as_json)
     if summary.interrupted:
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def _tell(summary: Summary, store: Path, as_json: bool) -> None:
+def _tell(summary: Summary, store: Path, has_labels: bool, as_json: bool) -> None:
     """What came of it, and what to run next."""
     for note in summary.notes:
         remark(f"note: {note}")
@@ -84,7 +84,8 @@ def _tell(summary: Summary, store: Path, as_json: bool) -> None:
             f"{summary.steps} steps, {summary.clips_per_second:.0f} clips/s, loss {summary.loss:.3f}: {summary.run}",
             as_json,
         )
-        remark(f"next: {command('evaluate', summary.run, '--on', store)}")
+        following = ("evaluate", summary.run, "--on", store) if has_labels else ("report", summary.run)
+        remark(f"next: {command(*following)}")
     if as_json:
         print_json(asdict(summary))
 
