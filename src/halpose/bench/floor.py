@@ -1,9 +1,10 @@
 """The floor of a step: the multiplications that it cannot do without, and how fast this machine multiplies.
 
-A GRU of hidden size H with I inputs does 3H(I + H) multiplications a frame. The published encoder has two of them a
-layer, the second layer's inputs are both outputs, and a training step goes through it four times: the query forward,
-its gradients with respect to weights and to inputs, the key forward. Nothing but these products, the projector's and
-the queue's is counted, so a step that does more (views, norms, optimizer) is above the floor.
+A GRU of hidden size H with I inputs does 3H(I + H) multiplications a frame, but 3HI in the first: before it the state
+is zero. The published encoder has two of them a layer, the second layer's inputs are both outputs, and a training step
+goes through it four times: the query forward, its gradients with respect to weights and to inputs, the key forward.
+Nothing but these products, the projector's and the queue's is counted, so a step that does more (views, norms,
+optimizer) is above the floor.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def encoder_operations(inputs: int, width: int, layers: int, frames: int) -> int
         frames: T.
     """
     read = inputs + (layers - 1) * 2 * width  # by each of the two GRUs of all layers
-    return 2 * 2 * 3 * width * (read + layers * width) * frames
+    return 2 * 2 * 3 * width * (read * frames + layers * width * (frames - 1))
 
 
 def step_operations(config: Config, shape: Shape) -> int | None:
@@ -44,9 +45,7 @@ def step_operations(config: Config, shape: Shape) -> int | None:
         return None
     inputs = len(shape.layout) * (shape.channels + config.data.has_confidence) * shape.people
     encoding = 4 * encoder_operations(inputs, encoder.width, encoder.layers, frames)
-    # Nobody asks for the gradient of the states before the first frame, nor for that of the frames, unless a norm with
-    # weights stands before the first layer.
-    encoding -= 2 * 2 * 3 * encoder.width * encoder.width * encoder.layers
+    # Nobody asks for the gradient of the frames, unless a norm with weights stands before the first layer.
     if not encoder.input_norm:
         encoding -= 2 * 2 * 3 * encoder.width * inputs * frames
     features = 2 * encoder.width * (encoder.segments if encoder.pooling == "segments" else 1)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
 from halpose.encoders.pooling import flatten_frames
+from halpose.encoders.recurrence import is_ours, two_grus
 
 
 class GRU(Encoder):
@@ -31,18 +32,20 @@ class GRU(Encoder):
         super().__init__(channels, 2 * config.width, config)
         self.reverse = reverse
         sizes = [channels] + [2 * config.width] * (config.layers - 1)
-        self.first = nn.ModuleList(nn.GRU(size, config.width, batch_first=True) for size in sizes)
-        self.second = nn.ModuleList(nn.GRU(size, config.width, batch_first=True) for size in sizes)
+        self.first = nn.ModuleList(nn.GRU(size, config.width) for size in sizes)
+        self.second = nn.ModuleList(nn.GRU(size, config.width) for size in sizes)
 
     def outputs(self, x: Float[Tensor, "n m t v c"]) -> tuple[Float[Tensor, "n t d"], Float[Tensor, "n d"]]:
         """Both halves' outputs of the last layer at every frame, and their final states."""
-        y: Tensor = self.norm(flatten_frames(x))
-        final = y[:, -1]
+        y = self.norm(flatten_frames(x.transpose(0, 2)))  # (T, N, V C M): every frame of all clips lies together
         for first, second in zip(self.first, self.second, strict=True):
-            ahead, ahead_state = first(y)
-            back, back_state = second(y.flip(1) if self.reverse else y)
-            if self.reverse:
-                back = back.flip(1)
-            y = torch.cat([ahead, back], dim=2)
-            final = torch.cat([ahead_state[0], back_state[0]], dim=1)
-        return y, final
+            y = two_grus(y, first, second, self.reverse) if is_ours(y) else self._by_torch(y, first, second)
+        ahead, back = y.chunk(2, dim=2)
+        final = torch.cat([ahead[-1], back[0 if self.reverse else -1]], dim=1)
+        return y.transpose(0, 1), final
+
+    def _by_torch(self, y: Float[Tensor, "t n i"], first: nn.Module, second: nn.Module) -> Float[Tensor, "t n d"]:
+        """As `two_grus`, on any device and in any precision."""
+        ahead, _ = first(y)
+        back, _ = second(y.flip(0) if self.reverse else y)
+        return torch.cat([ahead, back.flip(0) if self.reverse else back], dim=2)
