@@ -14,6 +14,8 @@ Reference: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,12 +79,8 @@ class _TwoGRUs(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, reverse: bool, *weights: Tensor) -> Tensor:
-        first, second = Weights(*weights[:4]), Weights(*weights[4:])
-        outputs = x.new_empty(*x.shape[:2], 2 * first.width)
-        kept = side_by_side(
-            lambda: _read(x, first, outputs, 0, False),
-            lambda: _read(x, second, outputs, 1, reverse),
-        )
+        outputs = x.new_empty(*x.shape[:2], 2 * Weights(*weights[:4]).width)
+        kept = side_by_side(*(half.read for half in _halves(x, outputs, reverse, weights)))
         ctx.reverse = reverse
         ctx.save_for_backward(x, outputs, *weights, *kept[0], *kept[1])
         return outputs
@@ -91,88 +89,102 @@ class _TwoGRUs(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, outputs, *rest = ctx.saved_tensors
-        first, second, kept = Weights(*rest[:4]), Weights(*rest[4:8]), rest[8:]
-        asked, slope = ctx.needs_input_grad[0], slope.contiguous()
-        (inputs, *ours), (more, *theirs) = side_by_side(
-            lambda: _differentiate(x, first, outputs, slope, kept[0], kept[1], 0, False, asked),
-            lambda: _differentiate(x, second, outputs, slope, kept[2], kept[3], 1, ctx.reverse, asked),
+        slope, asked, kept = slope.contiguous(), ctx.needs_input_grad[0], rest[8:]
+        one, other = _halves(x, outputs, ctx.reverse, rest[:8])
+        first, second = side_by_side(
+            partial(one.differentiate, slope, kept[0], kept[1], asked),
+            partial(other.differentiate, slope, kept[2], kept[3], asked),
         )
-        return (None if inputs is None or more is None else inputs.add_(more), None, *ours, *theirs)
+        inputs = None if first[0] is None or second[0] is None else first[0].add_(second[0])
+        return (inputs, None, *first[1:], *second[1:])
 
 
-def _read(
-    x: Float[Tensor, "t n i"], weights: Weights, outputs: Float[Tensor, "t n d"], side: int, reverse: bool
-) -> tuple[Float[Tensor, "t n g"], Float[Tensor, "t n h"]]:
-    """One half's outputs, written to its side of `outputs`.
+def _halves(x: Tensor, outputs: Tensor, reverse: bool, weights: Sequence[Tensor]) -> tuple[_Half, _Half]:
+    """Both GRUs of a layer; weights are those of the first, then those of the second."""
+    first, second = Weights(*weights[:4]), Weights(*weights[4:])
+    return _Half(x, outputs, first, 0, False), _Half(x, outputs, second, first.width, reverse)
 
-    Returns:
-        r, z and n of every frame, and W_hn h + b_hn: what gradients are made of.
+
+class _Half(NamedTuple):
+    """One of the two GRUs: what it reads and where it writes.
+
+    Attributes:
+        x: (T, N, I) the inputs.
+        outputs: (T, N, 2H) of both.
+        weights: of this one.
+        column: of the outputs, where its own begin.
+        reverse: whether it reads backward in time.
     """
-    (frames, rows, _), width = x.shape, weights.width
-    # What r and z add of the state's bias is the same in every frame; n's is multiplied by r.
-    bias = weights.read_bias + nn.functional.pad(weights.recur_bias[: 2 * width], (0, width))
-    gates = torch.addmm(bias, x.flatten(0, 1), weights.read.T).view(frames, rows, 3 * width)
-    inner, product = gates.new_empty(frames, rows, width), gates.new_zeros(rows, 3 * width)
-    states, turned = outputs[..., side * width :][..., :width].unbind(), weights.recur.T
-    constant = weights.recur_bias[2 * width :]
-    tables = [tensor.numpy() for tensor in (gates, inner, outputs, product, constant)]
-    before = -1
-    for t in _order(frames, reverse):
-        if before >= 0:
-            torch.mm(states[before], turned, out=product)
-        _advance(Place(t, before, side * width), *tables)
-        before = t
-    return gates, inner
 
+    x: Tensor
+    outputs: Tensor
+    weights: Weights
+    column: int
+    reverse: bool
 
-def _differentiate(
-    x: Float[Tensor, "t n i"],
-    weights: Weights,
-    outputs: Float[Tensor, "t n d"],
-    slope: Float[Tensor, "t n d"],
-    gates: Float[Tensor, "t n g"],
-    inner: Float[Tensor, "t n h"],
-    side: int,
-    reverse: bool,
-    asked: bool,
-) -> tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]:
-    """One half's gradients: of the inputs, if they are asked for, and of its weights in their order.
+    @property
+    def order(self) -> range:
+        """In which order frames are read."""
+        return range(len(self.x))[::-1] if self.reverse else range(len(self.x))
 
-    Args:
-        x: the inputs.
-        weights: of this half.
-        outputs: of both.
-        slope: of the loss, with respect to the outputs of both.
-        gates: r, z and n.
-        inner: W_hn h + b_hn.
-        side: of the outputs.
-        reverse: whether this half read backward in time.
-        asked: whether the inputs' gradient is wanted.
-    """
-    frames, rows, width = inner.shape
-    # With respect to what the state's product gave, and to what the inputs' gave: they differ in n alone, by r.
-    recur, new = torch.empty_like(gates), torch.empty_like(inner)
-    carried = gates.new_zeros(rows, width)
-    steps, matrix = recur.unbind(), weights.recur
-    tables = [tensor.numpy() for tensor in (gates, inner, outputs, slope, recur, new, carried)]
-    order = _order(frames, reverse)
-    for place in reversed(range(frames)):
-        t, before = order[place], order[place - 1] if place else -1
-        _retreat(Place(t, before, side * width), *tables)
-        if place:
-            torch.addmm(carried, steps[t], matrix, out=carried)
-    # Every state but the last one was read by the frame after it.
-    states = outputs[..., side * width :][..., :width]
-    read, reader = (states[1:], recur[:-1]) if reverse else (states[:-1], recur[1:])
-    recur_weight = reader.flatten(0, 1).T @ read.flatten(0, 1)
-    flat, rz, n = x.flatten(0, 1), recur.flatten(0, 1)[:, : 2 * width], new.flatten(0, 1)
-    read_weight = torch.cat([rz.T @ flat, n.T @ flat])
-    recur_bias = recur.sum((0, 1))
-    read_bias = torch.cat([recur_bias[: 2 * width], n.sum(0)])
-    inputs = None
-    if asked:
-        inputs = torch.addmm(n @ weights.read[2 * width :], rz, weights.read[: 2 * width]).view_as(x)
-    return inputs, read_weight, recur_weight, read_bias, recur_bias
+    @property
+    def states(self) -> Float[Tensor, "t n h"]:
+        """This one's outputs."""
+        return self.outputs[..., self.column : self.column + self.weights.width]
+
+    def read(self) -> tuple[Float[Tensor, "t n g"], Float[Tensor, "t n h"]]:
+        """Write the outputs.
+
+        Returns:
+            r, z and n of every frame, and W_hn h + b_hn: what gradients are made of.
+        """
+        (frames, rows, _), weights, width = self.x.shape, self.weights, self.weights.width
+        # What r and z add of the state's bias is the same in every frame; n's is multiplied by r.
+        bias = weights.read_bias + nn.functional.pad(weights.recur_bias[: 2 * width], (0, width))
+        gates = torch.addmm(bias, self.x.flatten(0, 1), weights.read.T).view(frames, rows, 3 * width)
+        inner, product = gates.new_empty(frames, rows, width), gates.new_zeros(rows, 3 * width)
+        states, matrix, constant = self.states.unbind(), weights.recur.T, weights.recur_bias[2 * width :]
+        tables = [tensor.numpy() for tensor in (gates, inner, self.outputs, product, constant)]
+        before = -1
+        for frame in self.order:
+            if before >= 0:
+                torch.mm(states[before], matrix, out=product)
+            _advance(Place(frame, before, self.column), *tables)
+            before = frame
+        return gates, inner
+
+    def differentiate(
+        self, slope: Float[Tensor, "t n d"], gates: Float[Tensor, "t n g"], inner: Float[Tensor, "t n h"], asked: bool
+    ) -> tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]:
+        """Gradients of the inputs, if they are asked for, and of the weights in their order.
+
+        Args:
+            slope: gradient of the outputs of both halves.
+            gates: what `read` returned: r, z and n,
+            inner: and W_hn h + b_hn.
+            asked: whether the inputs' gradient is wanted.
+        """
+        weights, width, order = self.weights, self.weights.width, self.order
+        # Gradients of what the state's product gave, and of what the inputs' gave; they differ in n alone, by r.
+        recur, new = torch.empty_like(gates), torch.empty_like(inner)
+        carried, steps = torch.zeros_like(inner[0]), recur.unbind()
+        tables = [tensor.numpy() for tensor in (gates, inner, self.outputs, slope, recur, new, carried)]
+        for number in reversed(range(len(order))):
+            frame, before = order[number], order[number - 1] if number else -1
+            _retreat(Place(frame, before, self.column), *tables)
+            if number:
+                torch.addmm(carried, steps[frame], weights.recur, out=carried)
+        # Every state but the last one was read by the frame after it.
+        states, reader = (self.states[1:], recur[:-1]) if self.reverse else (self.states[:-1], recur[1:])
+        recur_weight = reader.flatten(0, 1).T @ states.flatten(0, 1)
+        x, rz, n = self.x.flatten(0, 1), recur.flatten(0, 1)[:, : 2 * width], new.flatten(0, 1)
+        read_weight = torch.cat([rz.T @ x, n.T @ x])
+        recur_bias = recur.sum((0, 1))
+        read_bias = torch.cat([recur_bias[: 2 * width], n.sum(0)])
+        inputs = None
+        if asked:
+            inputs = torch.addmm(n @ weights.read[2 * width :], rz, weights.read[: 2 * width]).view_as(self.x)
+        return inputs, read_weight, recur_weight, read_bias, recur_bias
 
 
 class Place(NamedTuple):
@@ -187,11 +199,6 @@ class Place(NamedTuple):
     frame: int
     before: int
     column: int
-
-
-def _order(frames: int, reverse: bool) -> range:
-    """In which order a half reads its frames."""
-    return range(frames)[::-1] if reverse else range(frames)
 
 
 @fused
