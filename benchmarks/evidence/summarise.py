@@ -2,7 +2,8 @@
 
     python benchmarks/evidence/summarise.py evidence/results.jsonl --grid halp
 
-`--pooled` makes one table of all data sets: a difference is that of one data set and seed.
+`--pooled` makes one table of all data sets: a difference is that of one data set and seed. Seeds that test the same
+people share their clips, so that what an interval draws anew are the groups of people, not the seeds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from grid import GRIDS
+from grid import GRIDS, Grid
 
 from halpose.ablate.cells import read_rows
 
@@ -27,20 +28,20 @@ def main() -> None:
     parser.add_argument("--pooled", action="store_true", help="one table for all data sets")
     chosen = parser.parse_args()
     rows = [row for row in read_rows(chosen.results) if row["grid"] == chosen.grid and row["part"] == chosen.part]
-    baseline = GRIDS[chosen.grid].baseline
+    grid = GRIDS[chosen.grid]
     if chosen.pooled:
         print(f"\nall data sets, {chosen.part} part, top-1 %, paired by data set and seed\n")
-        print_table([row | {"seed": (row["set"], row["seed"])} for row in rows], baseline)
+        print_table([row | {"seed": (row["set"], row["seed"])} for row in rows], grid)
         return
     for name in dict.fromkeys(row["set"] for row in rows):
         print(
-            f"\n{name}, {chosen.part} part, top-1 %: mean ± sd over seeds, paired difference to {baseline} "
+            f"\n{name}, {chosen.part} part, top-1 %: mean ± sd over seeds, paired difference to {grid.baseline} "
             "with 95 % bootstrap interval\n"
         )
-        print_table([row for row in rows if row["set"] == name], baseline)
+        print_table([row for row in rows if row["set"] == name], grid)
 
 
-def print_table(rows: list[dict[str, Any]], baseline: str) -> None:
+def print_table(rows: list[dict[str, Any]], grid: Grid) -> None:
     """One data set as a Markdown table."""
     protocols = list(dict.fromkeys(row["protocol"] for row in rows))
     scores: dict[tuple[str, str], dict[Any, float]] = defaultdict(dict)
@@ -56,19 +57,31 @@ def print_table(rows: list[dict[str, Any]], baseline: str) -> None:
             found = scores[variant, protocol]
             spread = f" ± {stdev(found.values()):.1f}" if len(found) > 1 else ""
             cells.append(f"{mean(found.values()):.1f}{spread}" if found else "")
-            cells.append(difference(found, scores[baseline, protocol]) if variant != baseline else "")
+            is_baseline = variant == grid.baseline
+            cells.append("" if is_baseline else difference(found, scores[grid.baseline, protocol], grid.folds))
         print(f"| {variant} | {len(scores[variant, protocols[0]])} | " + " | ".join(cells) + " |")
 
 
-def difference(ours: dict[Any, float], theirs: dict[Any, float], draws: int = 10_000) -> str:
-    """Mean paired difference and its bootstrap interval over the seeds both have."""
+def difference(ours: dict[Any, float], theirs: dict[Any, float], folds: int = 0, draws: int = 10_000) -> str:
+    """Mean paired difference and its bootstrap interval over the seeds both have.
+
+    Args:
+        ours: score of each seed, or of each (data set, seed).
+        theirs: likewise.
+        folds: seeds that are alike modulo this are drawn together; 0: each by itself.
+        draws: of the bootstrap.
+    """
     shared = sorted(ours.keys() & theirs.keys())
     if len(shared) < 2:
         return ""
-    pairs = np.array([ours[seed] - theirs[seed] for seed in shared])
-    resampled = np.random.default_rng(0).choice(pairs, (draws, len(pairs))).mean(1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return f"{pairs.mean():+.1f} [{low:+.1f}, {high:+.1f}]"
+    groups: dict[Any, list[float]] = defaultdict(list)
+    for key in shared:
+        *name, seed = key if isinstance(key, tuple) else (key,)
+        groups[(*name, seed % folds if folds else seed)].append(ours[key] - theirs[key])
+    sums, counts = (np.array([measure(pairs) for pairs in groups.values()]) for measure in (sum, len))
+    drawn = np.random.default_rng(0).integers(len(groups), size=(draws, len(groups)))
+    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
+    return f"{sums.sum() / counts.sum():+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 if __name__ == "__main__":
