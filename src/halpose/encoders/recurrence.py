@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from halpose.compiled import fused
-from halpose.parts.side_by_side import side_by_side
+from halpose.parts.at_once import at_once
 
 
 class Weights(NamedTuple):
@@ -61,7 +61,7 @@ def is_ours(x: Tensor) -> bool:
 
 
 def two_grus(x: Float[Tensor, "t n i"], first: nn.Module, second: nn.Module, reverse: bool) -> Float[Tensor, "t n d"]:
-    """Outputs of two GRUs at every frame, side by side, from states of zero.
+    """Outputs of two GRUs at every frame, beside each other, from states of zero.
 
     Args:
         x: float32 on a CPU, time first.
@@ -80,7 +80,7 @@ class _TwoGRUs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, reverse: bool, *weights: Tensor) -> Tensor:
         outputs = x.new_empty(*x.shape[:2], 2 * Weights(*weights[:4]).width)
-        kept = side_by_side(*(half.read for half in _halves(x, outputs, reverse, weights)))
+        kept = at_once(*(half.read for half in _halves(x, outputs, reverse, weights)))
         ctx.reverse = reverse
         ctx.save_for_backward(x, outputs, *weights, *kept[0], *kept[1])
         return outputs
@@ -91,7 +91,7 @@ class _TwoGRUs(torch.autograd.Function):
         x, outputs, *rest = ctx.saved_tensors
         slope, asked, kept = slope.contiguous(), ctx.needs_input_grad[0], rest[8:]
         one, other = _halves(x, outputs, ctx.reverse, rest[:8])
-        first, second = side_by_side(
+        first, second = at_once(
             partial(one.differentiate, slope, kept[0], kept[1], asked),
             partial(other.differentiate, slope, kept[2], kept[3], asked),
         )

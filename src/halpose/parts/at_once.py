@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 _pools: dict[tuple[int, int, int], ThreadPoolExecutor] = {}
 
 
-def side_by_side(*calls: Callable[[], _Result]) -> list[_Result]:
+def at_once(*calls: Callable[[], _Result]) -> list[_Result]:
     """Results of the calls, which run at once on a CPU, each with its share of torch's threads.
 
     With fewer threads than calls they run one after another, here. Whether gradients are followed and inference mode
