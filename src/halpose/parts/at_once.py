@@ -1,4 +1,4 @@
-"""Things that do not need each other, done at the same time: on a CPU in threads, on CUDA in streams.
+"""Calls that do not need each other, on a CPU, in threads.
 
 Cores that share one small product mostly wait for each other; cores that have a product each do not.
 """
@@ -17,7 +17,7 @@ _pools: dict[tuple[int, int, int], ThreadPoolExecutor] = {}
 
 
 def at_once(*calls: Callable[[], _Result]) -> list[_Result]:
-    """Results of the calls, which run at once on a CPU, each with its share of torch's threads.
+    """Results of the calls, which run at the same time, each with its share of torch's threads.
 
     With fewer threads than calls they run one after another, here. Whether gradients are followed and inference mode
     are the caller's; a call must not draw from torch's global generator, whose order would be left to chance.
