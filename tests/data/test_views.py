@@ -257,18 +257,33 @@ def test_pose_shift_moves_the_mean_and_not_the_motion(window: Window) -> None:
     assert difference.abs().max() > 1e-3
 
 
-def test_pose_shift_is_along_the_difference_of_the_mean_poses_that_were_seen() -> None:
-    x = np.random.default_rng(0).normal(size=(2, 3, 30, 2, 20)).astype(np.float32)
-    x[0, :, :10, 1] = x[1, :, ::3, 0, 5] = x[1, :, :, 1, 6] = np.nan
+@pytest.mark.parametrize("people", [1, 2])
+def test_pose_shift_is_along_the_difference_of_the_mean_poses_that_were_seen(people: int) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 30, people, 20)).astype(np.float32)
+    last = people - 1
+    x[0, :, :10, last] = x[1, :, ::3, 0, 5] = x[1, :, :, last, 6] = np.nan
     shift = views.pose_shift(torch.from_numpy(x), 0.8, seeded(1)).numpy()  # a seed that swaps the two clips
     mean = np.stack([np.nanmean(np.where(np.isnan(clip).all(1, keepdims=True), 0, clip), 1) for clip in x])
+    mean[1, :, last, 6] = np.nan  # it was never seen
+    if people > 1:  # each person's pose, wherever it stands
+        mean -= np.nanmean(mean, axis=3, keepdims=True)
     difference = np.delete(mean[1] - mean[0], 6, axis=2).ravel()
     ours = [np.delete(one[:, 0], 6, axis=2).ravel() for one in shift]
     for one, sign in zip(ours, (1, -1), strict=True):
         share = one @ difference / (difference @ difference)
         assert 0 < sign * share < 0.8
         np.testing.assert_allclose(one, share * difference, atol=1e-5)
-    assert (shift[:, :, 0, 1, 6] == 0).all()
+    assert (shift[:, :, 0, last, 6] == 0).all()
+
+
+def test_people_stay_where_they_are_while_their_poses_move() -> None:
+    x = torch.randn(6, 3, 10, 2, 20, generator=seeded()) + torch.randn(6, 3, 1, 2, 1, generator=seeded(2))
+    moved = x + views.pose_shift(x, 1.0, seeded(1))
+    torch.testing.assert_close(moved.mean(4), x.mean(4), atol=1e-5, rtol=0)
+    assert (moved - x).abs().amax() > 0.5
+    x[2, :, :, 1] = torch.nan  # nobody is there: whoever takes on that pose keeps its own, and nobody stays nobody
+    shift = views.pose_shift(x, 1.0, seeded(1))
+    assert shift.isfinite().all() and (shift[2, :, :, 1] == 0).all()
 
 
 def test_drift_is_slow_and_has_the_asked_size(window: Window) -> None:

@@ -231,10 +231,15 @@ def without(sure: Float[Tensor, "b 1 t m v"], masked: Bool[Tensor, "b v"]) -> Fl
 
 
 def pose_shift(x: Float[Tensor, "b c t m v"], reach: float, generator: torch.Generator) -> Float[Tensor, "b c 1 m v"]:
-    """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's."""
+    """What moves each clip's mean pose a fraction uniform in (0, reach) toward a random other clip's.
+
+    Of several people each takes on another's pose where it is: who is how far from whom is the movement itself.
+    """
     # How often each joint was seen; a mapped joint is missing in all its coordinates or in none.
     seen = x.shape[2] - x[:, :1].isnan().to(x.dtype).sum(dim=2, keepdim=True)
     mean = x.nansum(dim=2, keepdim=True) / seen
+    if x.shape[3] > 1:
+        mean = mean - mean.nanmean(dim=4, keepdim=True)
     other = mean[torch.randperm(len(x), generator=generator, device=x.device)]
     share = reach * torch.rand((len(x), 1, 1, 1, 1), generator=generator, device=x.device)
     return (share * (other - mean)).nan_to_num(0.0)
