@@ -43,7 +43,7 @@ def pool(workers: int, lost: str = _LOST) -> Iterator[ProcessPoolExecutor]:
     """
     # Spawned, not forked: a caller may hold threads (a progress bar, torch) that a fork would freeze.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as processes:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker) as processes:
         try:
             yield processes
         except BrokenProcessPool:
@@ -75,8 +75,8 @@ def in_order(work: Callable[[_Task], _Result], tasks: Sequence[_Task], workers: 
             ahead.extend(processes.submit(work, task) for task in islice(todo, 1))
 
 
-def _start_worker() -> None:
-    """Ctrl-C is the parent's business; a worker whose parent was killed must not stay behind."""
+def begin_worker() -> None:
+    """In a new process: Ctrl-C is the parent's business; one whose parent was killed must not stay behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

@@ -28,20 +28,6 @@ from halpose.settings import override_text
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def small() -> Config:
-    """The published sizes, made small."""
-    settings = (
-        "data.frames=16",
-        "encoder.layers=2",
-        "contrast.queue=64",
-        "halp.newest=16",
-        "halp.prototypes=4",
-        "halp.refresh=1",
-    )
-    return override_text(published_sizes(8, 16), settings)
-
-
 @pytest.mark.parametrize(("layers", "reverse"), [(1, False), (3, False), (2, True)])
 def test_operations_of_the_encoder_are_those_that_torch_counts(layers: int, reverse: bool) -> None:
     config = EncoderConfig(width=12, layers=layers, pooling="final" if reverse else "last", input_norm=True)
@@ -121,6 +107,18 @@ class TestGrowth:
         steep = fit(axis, (1.0, 2.1, 4.5, 9.0))
         assert steep.constant == 0 and 1 < steep.slope < 1.2
 
+    def test_ranks_follow_a_line_in_their_share_and_may_only_cost(self) -> None:
+        axis = Axis("ranks", (1, 2, 4), "a + b / R", lambda config, value: config, is_shared=True)
+        found = fit(axis, tuple(3 + 8 / value for value in axis.values))
+        assert (found.constant, found.slope) == pytest.approx((3, 8)) and found.deviation < 1e-9
+        assert [found.at(value) for value in axis.values] == pytest.approx([11, 7, 5])
+        slower = fit(axis, tuple(9 - 2 / value for value in axis.values))
+        assert (slower.constant, slower.slope) == pytest.approx((9, -2))
+        picture = ET.fromstring(growth_chart([found], "On this machine"))
+        (line,) = picture.iter("{http://www.w3.org/2000/svg}polyline")
+        heights = [float(point.partition(",")[2]) for point in line.attrib["points"].split()]
+        assert heights == sorted(heights) and len(heights) > 9  # it falls, and not in a straight line
+
     def test_every_axis_is_measured_and_drawn(self, small: Config, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(growth, "_ROUNDS", 1)
         monkeypatch.setattr(growth, "_CLIPS", 16)
@@ -129,6 +127,7 @@ class TestGrowth:
             for axis in AXES
         )
         monkeypatch.setattr(growth, "AXES", fewer)
+        monkeypatch.setattr("halpose.bench.ranks.cores", lambda: 1)  # with ranks: test_ranks.py
         curves = measure_growth(small, CPU)
         assert [curve.axis for curve in curves] == [axis.name for axis in AXES]
         assert all(math.isfinite(curve.deviation) and min(curve.seconds) > 0 for curve in curves)

@@ -29,6 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "_CLIPS", 16)
     monkeypatch.setattr(growth, "_ROUNDS", 1)
     monkeypatch.setattr(growth, "AXES", growth.AXES[1:2])
+    monkeypatch.setattr("halpose.bench.ranks.cores", lambda: 1)
 
 
 def test_the_same_for_people_for_scripts_and_in_a_file(tmp_path: Path) -> None:
@@ -51,6 +52,7 @@ def test_the_same_for_people_for_scripts_and_in_a_file(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a" / "card.json").read_text()) == outcome.json
     assert outcome.json["sizes"]["hidden"] == 8 and outcome.json["sizes"]["batch"] == 8
     assert [curve["axis"] for curve in outcome.json["curves"]] == ["frames"]
+    assert "ranks are left out, of which two are the least: 1 core" in outcome.err
     assert (tmp_path / "b" / "curves.svg").read_text().startswith("<svg")
     people = halpose("bench", "--hidden", 8, "--batch", 8, "--steps", 1, "--device", "cpu")
     assert people.code == 0 and "halp_cmd" in people.out and "Projected, not run" in people.out

@@ -106,7 +106,8 @@ def test_streams_that_each_know_half_know_all_together(clusters: Clusters) -> No
         for seed, (name, pairs) in enumerate({"x": ((0, 1), (2, 3)), "y": ((0, 2), (1, 3))}.items())
     }
     for protocol in (ensemble, ensemble_knn):
-        outcome = protocol(side_by_side(streams), "test", Settings())
+        # One strength: where two classes look the same, a stream's choice among several is a matter of luck.
+        outcome = protocol(side_by_side(streams), "test", Settings(strengths=(0.1,)))
         assert max(value.value for value in outcome.values.values()) < 0.65
         assert (outcome.predictions == sets.test.labels).mean() > 0.8
 

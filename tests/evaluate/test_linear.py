@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -100,6 +101,13 @@ def test_one_strength_needs_no_validation_and_several_do(clusters: Clusters) -> 
 def test_a_choice_at_the_edge_of_the_grid_is_told(clusters: Clusters) -> None:
     outcome = linear(clusters(noise=0.01), "test", Settings(strengths=(0.001, 0.01)))
     assert any("edge of the grid" in note for note in outcome.notes)
+
+
+def test_a_probe_short_of_its_optimum_is_told(clusters: Clusters, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(strengths=(1.0,))
+    assert not linear(clusters(noise=2.0), "test", settings).notes
+    monkeypatch.setattr(sys.modules[fit_probes.__module__], "TOLERANCE", 0.0)
+    assert "from its optimum" in linear(clusters(noise=2.0), "test", settings).notes[-1]
 
 
 def test_one_class_cannot_be_probed() -> None:

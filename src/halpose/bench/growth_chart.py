@@ -65,8 +65,8 @@ def _panel(curve: Growth) -> list[Markup]:
     for value, label in zip(places, tick_labels(places), strict=True):
         marks.append(element("text", {"x": x(value), "y": _BOTTOM + 16, "text-anchor": "middle"}, label))
     marks.append(element("line", {"class": "base", "x1": _LEFT, "x2": _RIGHT, "y1": _BOTTOM, "y2": _BOTTOM}))
-    ends = np.array([0.0, max(curve.values)])
-    line = " ".join(f"{x(value):.1f},{y((curve.constant + curve.slope * value) * 1e3):.1f}" for value in ends)
+    along = np.linspace(min(curve.values), max(curve.values), 60) if curve.is_shared else (0.0, max(curve.values))
+    line = " ".join(f"{x(value):.1f},{y(curve.at(value) * 1e3):.1f}" for value in along)
     marks.append(element("polyline", {"class": "fit", "points": line}))
     for value, seconds in zip(curve.values, curve.seconds, strict=True):
         marks.append(element("circle", {"cx": x(value), "cy": y(seconds * 1e3), "r": 3.5}))

@@ -34,7 +34,7 @@ def bench(
     """Measure what this machine can do, at the published sizes but for the hidden size.
 
     Steps of MoCo, HaLP, CMD and HaLP + CMD beside the paper's overheads and the machine's own floor; views, embedding,
-    nearest neighbours. The recordings are random, in NTU's shape.
+    nearest neighbours. --curves takes steps of several processes, too. The recordings are random, in NTU's shape.
 
     \b
     Examples:
@@ -48,6 +48,7 @@ def bench(
     from halpose.bench.card_table import card_table
     from halpose.bench.growth import measure_growth
     from halpose.bench.growth_chart import growth_chart
+    from halpose.bench.ranks import possible_ranks
     from halpose.bench.timing import machine
     from halpose.engine.checkpoint import write_json
     from halpose.engine.trainer import resolve_device
@@ -60,9 +61,13 @@ def bench(
     show(card_table(card), as_json)
     if curves:
         card["curves"] = [asdict(curve) for curve in grown]
+        left_out = possible_ranks(where, batch)[1]
         for curve in grown:
-            line = f"{1e3 * curve.constant:.4g} + {1e3 * curve.slope:.3g} x ms"
+            sign, by = "-" if curve.slope < 0 else "+", "/ x" if curve.is_shared else "x"
+            line = f"{1e3 * curve.constant:.4g} {sign} {abs(1e3 * curve.slope):.3g} {by} ms"
             show(f"{curve.axis:10} {line}, points within {curve.deviation:.0%}; {curve.formula}", as_json)
+        if left_out:
+            remark(left_out)
         write_whole(curves, growth_chart(grown, f"A HaLP step: {machine()}"))
         remark(f"picture: {curves}")
     if out:

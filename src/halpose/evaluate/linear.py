@@ -12,9 +12,13 @@ from jaxtyping import Float, Int
 from halpose.errors import DataError
 from halpose.evaluate.base import Outcome, Part, Settings
 from halpose.evaluate.featureset import FeatureSet, Samples
-from halpose.evaluate.logistic import minimise, principal
+from halpose.evaluate.logistic import minimise
+from halpose.evaluate.principal import principal
 
 BLOCK_ROWS = 8192
+
+TOLERANCE = 1e-6
+"""How far a probe may be from its optimum, in nats per sample; if it were more, predictions would depend on the way."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,14 @@ class Probe:
         bias: (K,).
         classes: (K,) class index of each column.
         strength: C of the regularisation; 0 when there is none.
+        gap: nats per sample that its objective may still be above the optimum.
     """
 
     weight: Float[torch.Tensor, "d k"]
     bias: Float[torch.Tensor, " k"]
     classes: Int[torch.Tensor, " k"]
     strength: float = 0.0
+    gap: float = 0.0
 
     def log_probabilities(self, features: Float[np.ndarray, "n d"]) -> Float[torch.Tensor, "n k"]:
         """Log-probability of each class, on the device of the probe; scores of several probes may be added."""
@@ -50,9 +56,9 @@ def fit_probes(
     samples: Samples,
     strengths: Sequence[float],
     device: torch.device | str = "cpu",
-    tolerance: float = 1e-6,
+    tolerance: float = TOLERANCE,
 ) -> list[Probe]:
-    """L2-regularised multinomial logistic regression on standardised features, all strengths in one pass.
+    """L2-regularised multinomial logistic regression on standardised features, all strengths in one sweep.
 
     Each probe is scikit-learn's `LogisticRegression(C=strength)` after `StandardScaler`.
 
@@ -76,7 +82,7 @@ def fit_probes(
     for i, strength in enumerate(strengths):
         weight = (axes.axes @ solution.weight[:, i]) / axes.scale[:, None]
         shift = (axes.mean.double() @ weight.double()).to(weight.dtype)
-        probes.append(Probe(weight, solution.bias[i] - shift, classes, float(strength)))
+        probes.append(Probe(weight, solution.bias[i] - shift, classes, float(strength), float(solution.gap[i])))
     return probes
 
 
@@ -123,7 +129,8 @@ def fit_chosen(sets: FeatureSet, part: Part, settings: Settings) -> tuple[Probe,
     fitted, _ = sets.roles(part)
     strengths = settings.strengths
     if len(strengths) == 1:
-        return fit_probes(fitted, strengths, settings.device)[0], {}, ()
+        probe = fit_probes(fitted, strengths, settings.device)[0]
+        return probe, {}, _unfinished(probe)
     notes = []
     probe, tried = choose_probe(sets.train, sets.validation, strengths, settings.device)
     if probe.strength in (min(strengths), max(strengths)):
@@ -132,7 +139,16 @@ def fit_chosen(sets: FeatureSet, part: Part, settings: Settings) -> tuple[Probe,
         probe = fit_probes(fitted, [probe.strength], settings.device)[0]
     else:
         notes.append("the strength was chosen on the clips that are scored here")
-    return probe, tried, tuple(notes)
+    return probe, tried, (*notes, *_unfinished(probe))
+
+
+def _unfinished(probe: Probe) -> tuple[str, ...]:
+    """A remark on a probe that has not come to its optimum."""
+    if probe.gap <= TOLERANCE:
+        return ()
+    return (
+        f"the probe may be {probe.gap:.1g} nats a sample from its optimum (C = {probe.strength:g} hardly regularises)",
+    )
 
 
 def linear(sets: FeatureSet, part: Part, settings: Settings) -> Outcome:
