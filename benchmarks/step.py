@@ -60,6 +60,7 @@ def trainer(store: Store, config: Config, folder: Path, stepped: bool = False) -
         named = made.method.query_parameters()
         made.names = [name for name, _ in named]
         made.optimizer = torch.optim.SGD([p for _, p in named], lr=1e-3, momentum=0.9, foreach=True)
+        made.work = replace(made.work, optimizer=made.optimizer)
     made.step = config.steps // 2
     return made
 

@@ -291,6 +291,8 @@ class Config:
     batch_size: int = 64
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the products inside encoders and projectors; weights, embeddings, losses and optimizer stay float32."""
+    cuda_graph: bool = False
+    """On a CUDA device, capture a step once as a CUDA graph and replay it from then on. Not yet run on a GPU."""
     seed: int = 0
     checkpoint_every: int = 500
     """Steps between checkpoints (one is always written at the end and on interruption)."""

@@ -40,7 +40,7 @@ def test_a_fingerprint_tells_what_matters_and_nothing_else(bench: Bench, config:
     own = fingerprint(bench.store, config)
     for change in ("halp.hardness=0.5", "seed=1", "steps=9", "encoder.width=16", "data.part=official"):
         assert fingerprint(bench.store, override_text(config, (change,))) != own, change
-    for change in ("keep=3", "checkpoint_every=7", "log_every=9"):
+    for change in ("keep=3", "checkpoint_every=7", "log_every=9", "cuda_graph=true"):
         assert fingerprint(bench.store, override_text(config, (change,))) == own, change
     other = replace(bench.store, meta=dict(bench.store.meta) | {"name": "another"})
     assert fingerprint(other, config) != own

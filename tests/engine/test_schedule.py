@@ -15,6 +15,7 @@ from halpose.data.store import Store
 from halpose.engine.batches import Batch
 from halpose.engine.lars import LARS
 from halpose.engine.schedule import build_optimizer, learning_rate
+from halpose.engine.step import Step
 from halpose.engine.trainer import Trainer, fit_config
 from small import SMALL
 
@@ -102,7 +103,8 @@ def test_parts_of_a_siamese_batch_are_contrasted_each_in_itself(toy_store: Path)
     x = torch.randn(2, 16, 2, 16, 20, 3, generator=torch.Generator().manual_seed(0))
     views = {"query": x[0], "key": x[1]}
     made.optimizer.zero_grad()
-    output = made._differentiate(Batch(chosen, views, made.batches.generator.get_state()), moment)
+    assert isinstance(made.work, Step)
+    output = made.work.differentiate(Batch(chosen, views), moment)
     found = [parameter.grad.clone() for _, parameter in made.method.query_parameters()]
     made.optimizer.zero_grad()
     halves = [made.method({k: v[i : i + 8] for k, v in views.items()}, chosen[i : i + 8], moment) for i in (0, 8)]

@@ -95,7 +95,7 @@ def without_halp(config: Config) -> Config:
 def fingerprint(store: Store, config: Config) -> str:
     """Twelve characters that tell cells apart: what is in the store, and every setting that matters to the result."""
     settings = config.to_dict()
-    for name in ("checkpoint_every", "keep", "log_every"):
+    for name in ("checkpoint_every", "keep", "log_every", "cuda_graph"):
         del settings[name]
     if config.method in WITHOUT_HALP.values():
         del settings["halp"]

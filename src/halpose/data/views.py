@@ -166,6 +166,21 @@ def _published_maps(
     return torch.stack((eye, zero, zero)), torch.stack((shear * (1 - eye), zero, zero + 1))
 
 
+@cache
+def _partners(mirror: tuple[int, ...], device: torch.device) -> Int[Tensor, " v"]:
+    """Each joint's partner, copied to a device once: to copy is to wait."""
+    return torch.tensor(mirror, device=device)
+
+
+@cache
+def _part_table(parts: tuple[tuple[int, ...], ...], joints: int, device: torch.device) -> Bool[Tensor, "p v"]:
+    """Which joints each part has, copied to a device once; one empty part where there is none."""
+    table = torch.zeros(max(len(parts), 1), joints, dtype=torch.bool)
+    for row, members in enumerate(parts):
+        table[row, list(members)] = True
+    return table.to(device)
+
+
 def uniform(shape: tuple[int, ...], reach: float, generator: torch.Generator, device: torch.device) -> Tensor:
     """Uniform numbers in (-reach, reach)."""
     return (torch.rand(shape, generator=generator, device=device) * 2 - 1) * reach
@@ -211,8 +226,7 @@ def tilt_matrix(
 
 def mirrored(x: Float[Tensor, "b c t m v"], window: Window, happens: Bool[Tensor, " b"]) -> Float[Tensor, "b c t m v"]:
     """Left-right mirror image: x changes sign and left joints take the place of right ones."""
-    partner = torch.tensor(window.layout.mirror, device=x.device)
-    image = x.index_select(4, partner)
+    image = x.index_select(4, _partners(window.layout.mirror, x.device))
     image[:, 0].neg_()
     return torch.where(happens[:, None, None, None, None], image, x)
 
@@ -221,8 +235,8 @@ def side_changed(
     sure: Float[Tensor, "b 1 t m v"], window: Window, happens: Bool[Tensor, " b"]
 ) -> Float[Tensor, "b 1 t m v"]:
     """What goes with the joints of a mirror image."""
-    partner = torch.tensor(window.layout.mirror, device=sure.device)
-    return torch.where(happens[:, None, None, None, None], sure.index_select(4, partner), sure)
+    partners = _partners(window.layout.mirror, sure.device)
+    return torch.where(happens[:, None, None, None, None], sure.index_select(4, partners), sure)
 
 
 def without(sure: Float[Tensor, "b 1 t m v"], masked: Bool[Tensor, "b v"]) -> Float[Tensor, "b 1 t m v"]:
@@ -287,8 +301,5 @@ def over_people(joints: Bool[Tensor, "b v"], people: int) -> Float[Tensor, "b 1 
 
 def one_part(batch: int, window: Window, generator: torch.Generator) -> Bool[Tensor, "b v"]:
     """For each clip, the joints of one random body part of the layout."""
-    parts = torch.zeros(max(len(window.layout.parts), 1), len(window.layout), dtype=torch.bool)
-    for row, members in enumerate(window.layout.parts.values()):
-        parts[row, list(members)] = True
-    picked = torch.randint(len(parts), (batch,), generator=generator, device=window.device)
-    return parts.to(window.device)[picked]
+    parts = _part_table(tuple(window.layout.parts.values()), len(window.layout), window.device)
+    return parts[torch.randint(len(parts), (batch,), generator=generator, device=window.device)]

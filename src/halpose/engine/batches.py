@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -33,14 +33,14 @@ class Batch:
 
     Attributes:
         clips: (B,) their positions in the window.
-        views: `query`, `key` and the method's further views.
-        state: of the generator, after these views were drawn.
+        views: `query`, `key` and the method's further views; none where they are yet to be drawn.
+        state: of the generator, after these views were drawn, if they were drawn ahead.
         made: on CUDA, when they are there, if another stream makes them.
     """
 
     clips: Int[Tensor, " b"]
-    views: Mapping[str, Float[Tensor, "b m t v c"]]
-    state: Tensor
+    views: Mapping[str, Float[Tensor, "b m t v c"]] = field(default_factory=dict)
+    state: Tensor | None = None
     made: torch.cuda.Event | None = None
 
     def awaited(self) -> Batch:
@@ -85,11 +85,24 @@ class Batches:
 
     def take(self, step: int) -> Batch:
         """What a step works on, made now, or before."""
+        return self.drawn(self.given(step))
+
+    def given(self, step: int) -> Batch:
+        """What only the host can say of a step's batch: its clips and, where they are read from disk, their views."""
         if self._coming is None:
-            return self._draw(step, self.generator)
+            batch = self._choose(step, self.generator)
+            return self.drawn(batch) if isinstance(self.window, MappedWindow) else batch
         batch = self._coming.take(step).awaited()
+        assert batch.state is not None
         self.generator.set_state(batch.state)
         return batch
+
+    def drawn(self, batch: Batch) -> Batch:
+        """The same batch with its views, drawn now unless they were before.
+
+        Of a resident window all of it happens on the device, in shapes that are the same in every step.
+        """
+        return batch if batch.views else self._draw(batch, self.generator)
 
     @contextlib.contextmanager
     def coming(self, first: int, last: int) -> Iterator[None]:
@@ -109,23 +122,28 @@ class Batches:
             finally:
                 self._coming = None
 
-    def _draw(self, step: int, generator: torch.Generator) -> Batch:
+    def _choose(self, step: int, generator: torch.Generator) -> Batch:
+        """The clips of a step on this rank, before their views are drawn."""
         config, ranks = self.config, self.ranks
         if not ranks.is_alone:  # so no rank has a state that must be saved, and another number of them can go on
             generator.manual_seed(seed_of(config.seed, VIEWS, ranks.rank, step))
-        clips = ranks.own(self.clips(step))
+        return Batch(ranks.own(self.clips(step)))
+
+    def _draw(self, batch: Batch, generator: torch.Generator) -> Batch:
+        config = self.config
 
         def view(chosen: Tensor, settings: ViewConfig) -> Tensor:
             return random_view(self.window, chosen, config.data.frames, settings, generator)
 
-        query, key = view(clips.repeat(2), config.views).chunk(2)
-        views = {"query": query, "key": key} | {name: view(clips, settings) for name, settings in self.further.items()}
-        return Batch(clips, views, generator.get_state())
+        query, key = view(batch.clips.repeat(2), config.views).chunk(2)
+        further = {name: view(batch.clips, settings) for name, settings in self.further.items()}
+        return replace(batch, views={"query": query, "key": key} | further)
 
     def _draw_aside(self, step: int, generator: torch.Generator, stream: torch.cuda.Stream | None) -> Batch:
-        """As `_draw`, in a thread, and on a CUDA stream beside the training's."""
+        """A whole batch, in a thread, and on a CUDA stream beside the training's."""
         if stream is None:
-            return self._draw(step, generator)
+            batch = self._draw(self._choose(step, generator), generator)
+            return replace(batch, state=generator.get_state())
         with torch.cuda.stream(stream):
-            batch = self._draw(step, generator)
+            batch = self._draw_aside(step, generator, None)
             return replace(batch, made=stream.record_event())

@@ -154,16 +154,19 @@ def pack_optimizer(optimizer: torch.optim.Optimizer, names: list[str]) -> dict[s
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, names: list[str], packed: dict[str, Tensor]) -> None:
-    """Put back what `pack_optimizer` made."""
+    """Put back what `pack_optimizer` made, into the tensors that are there already: a captured step moves those."""
+    # AdamW's step counter stays on the host, as torch makes it, unless the kernel that moves all is to read it.
+    has_counters = any(group.get("fused") for group in optimizer.param_groups)
     for name, parameter in zip(names, _parameters(optimizer), strict=True):
         prefix = f"optimizer/{name}/"
         state = {key.removeprefix(prefix): value for key, value in packed.items() if key.startswith(prefix)}
-        if state:
-            # AdamW's step counter stays on the host, as torch makes it; moments live beside the parameter.
-            optimizer.state[parameter] = {
-                key: value.clone() if key == "step" else value.to(parameter.device, copy=True)
-                for key, value in state.items()
-            }
+        for key, value in state.items():
+            mine = optimizer.state[parameter]
+            if isinstance(mine.get(key), Tensor):
+                mine[key].copy_(value)
+            else:
+                place = value.device if key == "step" and not has_counters else parameter.device
+                mine[key] = value.to(place, copy=True)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

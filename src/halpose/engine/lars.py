@@ -19,7 +19,7 @@ class LARS(torch.optim.Optimizer):
 
     Args:
         parameters: what is moved.
-        rate: r.
+        rate: r; a tensor on the parameters' device for a step that is captured.
         momentum: m.
         weight_decay: b.
         trust: e (paper: 0.001).
@@ -28,7 +28,12 @@ class LARS(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], rate: float, momentum: float, weight_decay: float, trust: float
+        self,
+        parameters: Iterable[nn.Parameter],
+        rate: float | Tensor,
+        momentum: float,
+        weight_decay: float,
+        trust: float,
     ) -> None:
         super().__init__(parameters, {"lr": rate, "momentum": momentum, "weight_decay": weight_decay, "trust": trust})
 
@@ -42,7 +47,7 @@ class LARS(torch.optim.Optimizer):
             if layers:
                 self._move(layers, _scaled(layers, group["weight_decay"], group["trust"]), group)
             if vectors:
-                self._move(vectors, torch._foreach_mul([_gradient(vector) for vector in vectors], 1.0), group)
+                self._move(vectors, [_gradient(vector) for vector in vectors], group)
 
     def _move(
         self, parameters: list[Tensor], updates: list[Tensor] | tuple[Tensor, ...], group: dict[str, Any]
@@ -52,7 +57,8 @@ class LARS(torch.optim.Optimizer):
                 self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         buffers = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
         torch._foreach_mul_(buffers, group["momentum"])
-        torch._foreach_add_(buffers, list(updates), alpha=group["lr"])
+        # Not as the sum's alpha: a rate that is a tensor would be read by the host for that.
+        torch._foreach_add_(buffers, torch._foreach_mul(updates, group["lr"]))
         torch._foreach_sub_(parameters, buffers)
 
 

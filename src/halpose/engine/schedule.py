@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from halpose.config import OptimizerConfig
 from halpose.engine.lars import LARS
@@ -15,20 +15,47 @@ from halpose.engine.lars import LARS
 BASE_BATCH = 64
 
 
-def build_optimizer(config: OptimizerConfig, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
-    """SGD with momentum, AdamW or LARS over named parameters, updated many tensors at a time."""
+def build_optimizer(
+    config: OptimizerConfig, parameters: Iterable[tuple[str, nn.Parameter]], captured: bool = False
+) -> torch.optim.Optimizer:
+    """SGD with momentum, AdamW or LARS over named parameters, updated many tensors at a time.
+
+    Args:
+        config: which one, and its settings.
+        parameters: what it moves, on its device.
+        captured: for a CUDA graph. The rate is a tensor, which a replay reads anew where a number would be frozen, and
+            torch's fused kernels are used, the only ones that read it on the device for SGD as for AdamW, and that
+            leave a step out without asking the host (float16). Their results differ from the others' by rounding.
+    """
     group = [parameter for _, parameter in parameters]
-    if config.name == "sgd":
-        return torch.optim.SGD(
-            group,
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            foreach=True,
-        )
+    rate: float | Tensor = config.learning_rate
+    if captured:
+        rate = torch.tensor(config.learning_rate, device=group[0].device)
     if config.name == "lars":
-        return LARS(group, config.learning_rate, config.momentum, config.weight_decay, config.trust)
-    return torch.optim.AdamW(group, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True)
+        return LARS(group, rate, config.momentum, config.weight_decay, config.trust)
+    decay = config.weight_decay
+    if config.name == "sgd":
+        sgd = torch.optim.SGD(group, rate, config.momentum, weight_decay=decay, foreach=not captured, fused=captured)
+        if captured and config.momentum:
+            # Else the first step would make them unfilled, and leave them so where float16 has it left out.
+            for parameter in group:
+                sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return sgd
+    adamw = torch.optim.AdamW(
+        group, rate, weight_decay=decay, foreach=not captured, capturable=captured, fused=captured
+    )
+    # Steps before the capture are taken without one, and torch would warn of that.
+    adamw._warned_capturable_if_run_uncaptured = captured
+    return adamw
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of the next step; of an optimizer that was captured it is overwritten in place."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def scaled_rate(config: OptimizerConfig, batch: int) -> float:

@@ -17,7 +17,8 @@ from halpose.config import Config
 from halpose.data.store import Store
 from halpose.data.window import Window
 from halpose.engine.averaging import GradientMean
-from halpose.engine.batches import Batch, Batches
+from halpose.engine.batches import Batches
+from halpose.engine.captured_step import CapturedStep, CudaGraphs, fit_capture
 from halpose.engine.checkpoint import (
     latest_step,
     load_checkpoint,
@@ -31,12 +32,13 @@ from halpose.engine.distributed import Launch, join, own_copy
 from halpose.engine.fitted_config import fit_config
 from halpose.engine.metrics import Journal, Log, Watcher
 from halpose.engine.run import Shape, check_shape, fresh_method, load_weights, read_run_config
-from halpose.engine.schedule import build_optimizer, learning_rate
+from halpose.engine.schedule import build_optimizer, learning_rate, set_rate
 from halpose.engine.seeds import DROPOUT, METHOD, seed_of
 from halpose.engine.seen import seen_lines, write_lines
+from halpose.engine.step import Step
 from halpose.engine.stopping import Stop
 from halpose.errors import CheckpointError, TrainingError
-from halpose.methods.base import Moment, Output
+from halpose.methods.base import Moment
 from halpose.model_card import write_card
 from halpose.parts.ranks import ALONE, Ranks
 from halpose.settings import override
@@ -129,7 +131,7 @@ def _prepare(
         raise CheckpointError(f"{out}: there is a run here already; use --resume to go on, or another --out")
     if fork is not None and not resume:
         trainer.load(fork, ignore="terms.")
-    return trainer, notes
+    return trainer, notes + trainer.notes
 
 
 def _kept(run: Path) -> str:
@@ -155,11 +157,17 @@ class Trainer:
         self.batches = Batches(window, config, self.method.further_views(), ranks)
         named = self.method.query_parameters()
         self.names = [name for name, _ in named]
-        self.averaging = GradientMean(named, ranks)
-        self.optimizer = build_optimizer(config.optimizer, named)
+        is_captured, self.notes = fit_capture(config, device, ranks)
+        self.optimizer = build_optimizer(config.optimizer, named, is_captured)
         # Gradients in float16 would fall below its smallest number; with any other precision this does nothing.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.method_generator = torch.Generator(device).manual_seed(seed_of(config.seed, METHOD))
+        averaging = GradientMean(named, ranks)
+        work = Step(self.batches, self.method, self.optimizer, self.scaler, averaging, config.optimizer)
+        self.work: Step | CapturedStep = work
+        if is_captured:
+            graphs = CudaGraphs(device, (self.batches.generator, self.method_generator))
+            self.work = CapturedStep(work, self.method.phase, graphs)
         self.step = 0
         self.stop = Stop(ranks)
 
@@ -210,35 +218,12 @@ class Trainer:
     def take_step(self) -> dict[str, Tensor]:
         """One batch: two views, forward, backward, optimizer, then the method's own state."""
         self._follow_step()
-        batch = self.batches.take(self.step)
         moment = self._moment()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        output = self._differentiate(batch, moment)
-        if self.config.optimizer.clip_norm:
-            self.scaler.unscale_(self.optimizer)
-            parameters = [parameter for _, parameter in self.method.query_parameters()]
-            torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.method.after_step(output, batch.clips, moment)
+        set_rate(self.optimizer, self._rate(self.step))
+        values = self.work(self.batches.given(self.step), moment)
+        self.method.move_terms(moment, self.config.batch_size)
         self.step += 1
-        return output.values
-
-    def _differentiate(self, batch: Batch, moment: Moment) -> Output:
-        """Forward and backward, in `optimizer.accumulate` parts whose mean is the loss."""
-        parts, size = self.config.optimizer.accumulate, len(batch.clips) // self.config.optimizer.accumulate
-        outputs = []
-        for part in range(parts):
-            mine = slice(part * size, (part + 1) * size)
-            views = {name: view[mine] for name, view in batch.views.items()}
-            output: Output = self.method(views, batch.clips[mine], moment)
-            with self.averaging.held(part + 1 < parts):
-                torch.autograd.backward(self.scaler.scale(output.loss / parts if parts > 1 else output.loss))
-            outputs.append(output)
-        self.averaging.finish()
-        return outputs[0] if parts == 1 else Output.of_parts(outputs, size)
+        return values
 
     def _moment(self) -> Moment:
         samples = self.step * self.config.batch_size

@@ -15,7 +15,7 @@ Recognition, AAAI 2022.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, replace
 
 import torch
@@ -44,10 +44,18 @@ class MinedInfoNCE(InfoNCE):
         super().__init__(config)
         self.config = config.aimclr
 
+    def is_mining(self, moment: Moment) -> bool:
+        """Whether mining has begun."""
+        return moment.progress >= self.config.mine_after
+
+    def phase(self, moment: Moment) -> Hashable:
+        """Before and after mining begins."""
+        return self.is_mining(moment)
+
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """One positive before mining, several after (NNM)."""
         alone, metrics = super().forward(outputs, moment)
-        if moment.progress < self.config.mine_after:
+        if not self.is_mining(moment):
             return alone, metrics
         losses = [self.of_output(output) for output in outputs.values()]
         return sum(losses[1:], losses[0]), metrics
@@ -56,7 +64,7 @@ class MinedInfoNCE(InfoNCE):
         """Loss of one stream with its mined positives."""
         logits = _logits(output, output.query)
         is_positive = torch.zeros_like(logits, dtype=torch.bool)
-        is_positive[:, 0] = True
+        is_positive[:, 0].fill_(True)
         for query in (output.query, *(output.extra[name] for name in _QUERIES)):
             found = _logits(output, query.detach())[:, 1:].topk(min(self.config.mined, logits.shape[1] - 1), dim=1)
             is_positive = is_positive.scatter(1, 1 + found.indices, True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -70,6 +70,14 @@ class Term(nn.Module):
     def weight(self, moment: Moment) -> float:
         """Weight at this moment; 0 means that the term is not computed."""
         return 1.0
+
+    def phase(self, moment: Moment) -> Hashable:
+        """All that `weight` and `forward` take from a moment's step, progress and samples: the weight, unless more.
+
+        Steps of one phase do the same to different numbers, so that one of them may be captured and replayed. A term
+        whose `forward` asks how far training is must name what follows from it here.
+        """
+        return self.weight(moment)
 
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """The term and what is worth logging beside it."""
@@ -171,18 +179,31 @@ class Method(nn.Module):
         values["loss"] = loss.detach()
         return Output(loss, values, {name: output.key.detach() for name, output in outputs.items()})
 
-    @torch.no_grad()
+    def phase(self, moment: Moment) -> Hashable:
+        """What of a moment `forward` and `move_streams` follow, but for its generator and ranks."""
+        return tuple(term.phase(moment) for term in self.term_list())
+
     def after_step(self, output: Output, clips: Int[Tensor, " n"], moment: Moment) -> None:
         """After the optimizer's step: key branches follow, queues take all ranks' keys, terms move their state."""
-        streams, count = self.stream_table(), len(clips)
+        self.move_streams(output, clips, moment)
+        self.move_terms(moment, len(clips) * moment.ranks.world)
+
+    @torch.no_grad()
+    def move_streams(self, output: Output, clips: Int[Tensor, " n"], moment: Moment) -> None:
+        """The first half of `after_step`, the same in every step."""
+        count = len(clips)
         clips = moment.ranks.join(clips)
-        for name, stream in streams.items():
+        for name, stream in self.stream_table().items():
             # Of siamese streams both views are keys; the first views of all ranks come before their second ones.
             keys = output.keys[name]
             joined = moment.ranks.join(keys.reshape(-1, count, keys.shape[1]), dim=1)
             stream.after_step(joined.flatten(0, 1), clips)
+
+    @torch.no_grad()
+    def move_terms(self, moment: Moment, batch: int) -> None:
+        """The second half, which terms do when it is due: the step was one of `batch` clips of all ranks."""
         for term in self.term_list():
-            term.after_step(streams, moment, len(clips))
+            term.after_step(self.stream_table(), moment, batch)
 
     @torch.no_grad()
     def begin_terms(self, moment: Moment) -> None:

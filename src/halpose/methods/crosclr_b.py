@@ -14,6 +14,8 @@ Reference: Li et al., 3D Human Action Representation Learning via Cross-View Con
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import torch
 from torch import Tensor
 
@@ -40,10 +42,18 @@ class CrossStream(InfoNCE):
                 f"{', '.join(config.streams)}; try --set streams=joint,motion,bone"
             )
 
+    def is_mining(self, moment: Moment) -> bool:
+        """Whether mining has begun."""
+        return moment.progress >= self.config.mine_after
+
+    def phase(self, moment: Moment) -> Hashable:
+        """Before and after mining begins."""
+        return self.is_mining(moment)
+
     def forward(self, outputs: dict[str, StreamOutput], moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
         """InfoNCE of each stream before mining, cross-view contrast after; logs contrast accuracy as InfoNCE does."""
         alone, metrics = super().forward(outputs, moment)
-        if moment.progress < self.config.mine_after:
+        if not self.is_mining(moment):
             return alone, metrics
         losses = []
         for name, output in outputs.items():

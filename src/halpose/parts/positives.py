@@ -9,6 +9,7 @@ Reference: HaLP (Shah et al., CVPR 2023), Eqs. 4 to 8; `docs/method.md`, section
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -136,12 +137,16 @@ def _nodes(
     selected: Int[Tensor, "b t"],
 ) -> Points:
     """The nodes of each arc, which share its weight; G = T times their number."""
-    node, node_weight = (
-        torch.as_tensor(values, dtype=weight.dtype, device=weight.device)
-        for values in np.polynomial.legendre.leggauss(_NODES)
-    )
+    node, node_weight = _quadrature(weight.dtype, weight.device)
     t = low[..., None] + (high - low)[..., None] * (node + 1) / 2
     alpha, beta = walk(t, omega[..., None].expand_as(t))
     weight = weight[..., None] * node_weight / 2
     selected = selected.repeat_interleave(_NODES, dim=1)
     return Points(alpha.flatten(1), beta.flatten(1), weight.flatten(1), selected)
+
+
+@cache
+def _quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
+    """Nodes in (-1, 1) and their weights, copied to a device once: to copy is to wait."""
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    return torch.as_tensor(node, dtype=dtype, device=device), torch.as_tensor(weight, dtype=dtype, device=device)
