@@ -59,8 +59,10 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[RecordedGraphs]:
     """A CPU takes for captured what `cuda_graph` asks for; the recordings, as they are made."""
     monkeypatch.setattr("halpose.engine.trainer.CudaGraphs", RecordedGraphs)
     monkeypatch.setattr("halpose.engine.trainer.fit_capture", lambda config, device, ranks: (config.cuda_graph, ()))
-    # A CUDA device crops by tensors; the loop of a CPU is no operation of torch's, which no recording sees.
+    # A CUDA device crops by tensors and has cuDNN's GRU; a CPU's own loops are no operations of torch's, which no
+    # recording sees.
     monkeypatch.setattr("halpose.data.window.crop", crop_by_tensors)
+    monkeypatch.setattr("halpose.encoders.gru.is_ours", lambda inputs: False)
     monkeypatch.setattr(RecordedGraphs, "made", [])
     return RecordedGraphs.made
 
