@@ -2,9 +2,9 @@
 
     python benchmarks/evidence/page.py evidence/results.jsonl -o evidence/page.html
 
-A gain is a mean paired difference to the baseline, and to every control, whose 95 % bootstrap interval over seeds
-lies above zero. Where `diagnosis.jsonl` lies beside the results there are pictures of that, too: curves, what lies
-along the walks, and which of the measures goes with the gain.
+A gain is a mean paired difference to the baseline, and to every control, whose 95 % bootstrap interval over seeds lies
+above zero; seeds that test the same people are one draw. Where `diagnosis.jsonl` lies beside the results there are
+pictures of that, too: curves, what lies along the walks, and which of the measures goes with the gain.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from charts import Line, chart, line_chart, picture, scatter
 from grid import GRIDS, Grid
+from pairs import differences, interval
 from scipy.stats import spearmanr
 
 from halpose.ablate.cells import read_rows
-from halpose.evaluate.intervals import bootstrap_mean
 from halpose.report.document import Section, document, write_document
 from halpose.report.markup import Markup, element, join
 
@@ -81,7 +81,7 @@ def grid_sections(title: str, grid: Grid, rows: list[dict[str, Any]]) -> Iterato
                     element("h3", {}, f"{called}: top-1, %"),
                     absolute(scores(found, protocol)),
                     element("h3", {}, f"{called}: difference to {grid.baseline}, points"),
-                    differences(scores(found, protocol), grid),
+                    gains(scores(found, protocol), grid),
                     verdict(scores(found, protocol), grid),
                 )
             ]
@@ -98,24 +98,19 @@ def scores(rows: list[dict[str, Any]], protocol: str) -> Scores:
     return found
 
 
-def paired(ours: dict[int, float], theirs: dict[int, float]) -> list[float]:
-    """Differences over the seeds that both have."""
-    return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-
-
 def absolute(found: Scores) -> Markup:
     """Every seed's score as a point, the mean as a bar."""
     order = sorted(found, key=lambda variant: BARS.index(variant) if variant in BARS else len(BARS))
     return chart([(variant, list(found[variant].values()), None) for variant in order])
 
 
-def differences(found: Scores, grid: Grid) -> Markup:
+def gains(found: Scores, grid: Grid) -> Markup:
     """Every paired difference as a point, the mean with its interval."""
     lines = []
     for variant, own in found.items():
-        pairs = paired(own, found[grid.baseline])
+        pairs = differences(own, found[grid.baseline])
         if variant != grid.baseline and variant not in BARS and len(pairs) > 1:
-            lines.append((variant, pairs, bootstrap_mean(np.array(pairs))))
+            lines.append((variant, list(pairs.values()), interval(pairs, grid.folds)))
     return chart(lines, zero=True)
 
 
@@ -126,9 +121,9 @@ def verdict(found: Scores, grid: Grid) -> Markup:
         if variant in (grid.baseline, *BARS, *grid.controls):
             continue
         ends = {
-            other: bootstrap_mean(np.array(pairs))
+            other: interval(pairs, grid.folds)
             for other in (grid.baseline, *grid.controls)
-            if len(pairs := paired(own, found.get(other, {}))) > 1
+            if len(pairs := differences(own, found.get(other, {}))) > 1
         }
         if not ends:
             continue

@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
 from grid import GRIDS, Grid
+from pairs import differences, interval
 
 from halpose.ablate.cells import read_rows
 
@@ -62,26 +62,13 @@ def print_table(rows: list[dict[str, Any]], grid: Grid) -> None:
         print(f"| {variant} | {len(scores[variant, protocols[0]])} | " + " | ".join(cells) + " |")
 
 
-def difference(ours: dict[Any, float], theirs: dict[Any, float], folds: int = 0, draws: int = 10_000) -> str:
-    """Mean paired difference and its bootstrap interval over the seeds both have.
-
-    Args:
-        ours: score of each seed, or of each (data set, seed).
-        theirs: likewise.
-        folds: seeds that are alike modulo this are drawn together; 0: each by itself.
-        draws: of the bootstrap.
-    """
-    shared = sorted(ours.keys() & theirs.keys())
-    if len(shared) < 2:
+def difference(ours: dict[Any, float], theirs: dict[Any, float], folds: int = 0) -> str:
+    """Mean paired difference and its interval, see `pairs.interval`; nothing where there are no two pairs."""
+    pairs = differences(ours, theirs)
+    if len(pairs) < 2:
         return ""
-    groups: dict[Any, list[float]] = defaultdict(list)
-    for key in shared:
-        *name, seed = key if isinstance(key, tuple) else (key,)
-        groups[(*name, seed % folds if folds else seed)].append(ours[key] - theirs[key])
-    sums, counts = (np.array([measure(pairs) for pairs in groups.values()]) for measure in (sum, len))
-    drawn = np.random.default_rng(0).integers(len(groups), size=(draws, len(groups)))
-    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
-    return f"{sums.sum() / counts.sum():+.1f} [{low:+.1f}, {high:+.1f}]"
+    low, high = interval(pairs, folds)
+    return f"{mean(pairs.values()):+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 if __name__ == "__main__":
