@@ -216,7 +216,11 @@ class Trainer:
         return summary
 
     def take_step(self) -> dict[str, Tensor]:
-        """One batch: two views, forward, backward, optimizer, then the method's own state."""
+        """One batch: two views, forward, backward, optimizer, then the method's own state.
+
+        Returns:
+            What is worth logging; if steps are captured, the next one overwrites it.
+        """
         self._follow_step()
         moment = self._moment()
         set_rate(self.optimizer, self._rate(self.step))
