@@ -53,8 +53,7 @@ def test_one_and_two_ranks_are_measured(small: Config, monkeypatch: pytest.Monke
     monkeypatch.setattr(ranks, "cores", lambda: 2)
     (curve,) = measure_growth(_batch(small, 8), CPU)
     assert curve.axis == "ranks" and curve.values == (1, 2) and curve.is_shared
-    assert min(curve.seconds) > 0
-    assert [curve.at(value) for value in curve.values] == pytest.approx(curve.seconds)
+    assert min(curve.seconds) > 0 and curve.constant >= 0
 
 
 @pytest.mark.ddp
