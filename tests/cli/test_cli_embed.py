@@ -43,6 +43,21 @@ def test_a_store_gives_what_an_evaluation_sees(run: Path, toy_store: Path, tmp_p
     np.testing.assert_allclose(load_embeddings(tmp_path / "a.npz").vectors, kept, atol=1e-5)
 
 
+def test_a_lower_precision_is_said_and_found_by_a_search(run: Path, toy_store: Path, tmp_path: Path) -> None:
+    files = {}
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / f"{precision}.npz"
+        outcome = halpose("embed", run, toy_store, "-o", out, "--precision", precision, "--json")
+        assert outcome.code == 0 and outcome.json["precision"] == precision, outcome.err
+        files[precision] = load_embeddings(out)
+        assert files[precision].about["precision"] == precision
+    full, lower = (found.vectors for found in files.values())
+    apart = np.linalg.norm(full - lower, axis=1) / np.linalg.norm(full, axis=1)
+    assert 0 < apart.max() < 0.02
+    outcome = halpose("search", run, "--index", tmp_path / "bfloat16.npz", files["bfloat16"].names[0], "--json")
+    assert outcome.code == 0, outcome.err
+
+
 def test_how_it_fails(run: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "emb.npz"
     outcome = halpose("embed", run, folder / "notes.txt", "-o", out, "--json")
@@ -53,6 +68,7 @@ def test_how_it_fails(run: Path, folder: Path, tmp_path: Path) -> None:
     halpose("embed", run, folder, "-o", out, "--stride", "1s").fails("--window 2s")
     halpose("embed", run, folder, "-o", out, "--format", "bhv").fails("did you mean bvh")
     halpose("embed", run, folder, "-o", out, "--streams", "bone").fails("no stream named 'bone'")
+    halpose("embed", run, folder, "-o", out, "--precision", "float16").fails("float16", "float32", "bfloat16")
     halpose("embed", run, tmp_path / "none", "-o", out).fails("no such file")
     halpose("embed", tmp_path, folder, "-o", out).fails("not a run directory")
     assert not out.exists()

@@ -11,6 +11,7 @@ from halpose.cli import common_options, machine_options, print_json, reading_opt
 from halpose.cli.console import WorkingBar, command, remark, show
 
 if TYPE_CHECKING:
+    from halpose.evaluate.features import Precision
     from halpose.inference.sources import Reading
 
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="File to write: .npz or .parquet.")
 @click.option("--streams", default="", help="Comma-separated streams of the run. Default: all, side by side.")
+@click.option(
+    "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+    help="Of the encoder's products; bfloat16 is quicker on processors that multiply it.",
+)  # fmt: skip
 @reading_options(windows=True)
 @machine_options
 @common_options
@@ -27,6 +32,7 @@ def embed(
     files: tuple[Path, ...],
     out: Path,
     streams: str,
+    precision: Precision,
     reading: Reading,
     device: str,
     as_json: bool,
@@ -39,7 +45,7 @@ def embed(
     Examples:
       halpose embed runs/utd recordings -o emb.npz
       halpose embed runs/utd day.bvh --window 2s --stride 0.5s -o day.parquet
-      halpose embed runs/utd stores/utd-mhad -o utd.npz --json
+      halpose embed runs/utd stores/utd-mhad -o utd.npz --precision bfloat16 --json
       torchrun --nproc-per-node 8 -m halpose embed runs/utd recordings -o emb.npz
     """
     from halpose.engine.device import resolve_device
@@ -55,7 +61,7 @@ def embed(
     with WorkingBar() as progress:
         made = embed_sources(
             loaded, sources, out, reading, chosen, progress if is_first else _unseen, launch,
-            lambda source, reason: remark(f"set aside {source}: {reason}"),
+            lambda source, reason: remark(f"set aside {source}: {reason}"), precision,
         )  # fmt: skip
     if not is_first:
         return
@@ -68,7 +74,7 @@ def embed(
             {
                 "out": made.out, "run": str(run), "step": loaded.step, "streams": chosen or list(loaded.config.streams),
                 "vectors": made.vectors, "dimension": made.dimension, "recordings": made.recordings,
-                "window": reading.window, "stride": reading.stride or reading.window,
+                "window": reading.window, "stride": reading.stride or reading.window, "precision": precision,
                 "set_aside": [{"source": source, "reason": reason} for source, reason in made.set_aside],
                 "seconds": made.seconds,
             }

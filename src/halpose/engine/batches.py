@@ -21,6 +21,7 @@ from torch import Tensor
 
 from halpose.config import Config, ViewConfig
 from halpose.data.read_ahead import ReadAhead
+from halpose.data.side_stream import SideStream, take_over
 from halpose.data.views import random_view
 from halpose.data.window import MappedWindow, Window
 from halpose.engine.seeds import ORDER, VIEWS, seed_of
@@ -45,11 +46,7 @@ class Batch:
 
     def awaited(self) -> Batch:
         """For use on the current stream: it waits for the one that made this batch, the host does not."""
-        if self.made is not None:
-            stream = torch.cuda.current_stream(self.clips.device)
-            stream.wait_event(self.made)
-            for tensor in (self.clips, *self.views.values()):
-                tensor.record_stream(stream)  # else their memory would be used anew as soon as the other one is done
+        take_over(self.made, (self.clips, *self.views.values()))
         return self
 
 
@@ -112,11 +109,8 @@ class Batches:
             yield
             return
         generator = torch.Generator(device).set_state(self.generator.get_state())
-        stream = None
-        if device.type == "cuda":
-            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream(device))
-        with ReadAhead(lambda step: self._draw_aside(step, generator, stream), first, last, prefetch) as self._coming:
+        aside = SideStream(device)
+        with ReadAhead(lambda step: self._draw_aside(step, generator, aside), first, last, prefetch) as self._coming:
             try:
                 yield
             finally:
@@ -139,11 +133,7 @@ class Batches:
         further = {name: view(batch.clips, settings) for name, settings in self.further.items()}
         return replace(batch, views={"query": query, "key": key} | further)
 
-    def _draw_aside(self, step: int, generator: torch.Generator, stream: torch.cuda.Stream | None) -> Batch:
+    def _draw_aside(self, step: int, generator: torch.Generator, aside: SideStream) -> Batch:
         """A whole batch, in a thread, and on a CUDA stream beside the training's."""
-        if stream is None:
-            batch = self._draw(self._choose(step, generator), generator)
-            return replace(batch, state=generator.get_state())
-        with torch.cuda.stream(stream):
-            batch = self._draw_aside(step, generator, None)
-            return replace(batch, made=stream.record_event())
+        batch, made = aside.make(lambda: self._draw(self._choose(step, generator), generator))
+        return replace(batch, state=generator.get_state(), made=made)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ from jaxtyping import Float, Int
 
 from halpose.config import DataConfig
 from halpose.data.frame_file import confidence_reader
+from halpose.data.read_ahead import ReadAhead
+from halpose.data.side_stream import SideStream, take_over
 from halpose.data.store import Store
 from halpose.data.views import evaluation_view
 from halpose.data.window import Window
@@ -24,8 +28,25 @@ from halpose.evaluate.featureset import FeatureSet, side_by_side, split_features
 from halpose.methods.base import Method
 from halpose.whole_file import whole_file
 
-# Clips that are on the device at once, and clips that go through the encoder at once.
-_BLOCK, _BATCH = 4096, 256
+# Clips that go through the encoder at once, and batches of them whose views are made meanwhile.
+_BATCH, _AHEAD = 256, 2
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+"""Of an encoder's products; what comes out is float32 whatever it is."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def product_type(precision: Precision) -> torch.dtype:
+    """A precision as torch names it.
+
+    Raises:
+        ConfigError: it is none that features are computed in.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision: {precision!r} is none of features; there are {', '.join(PRECISIONS)}")
+    found: torch.dtype = getattr(torch, precision)
+    return found
 
 
 @torch.no_grad()
@@ -37,6 +58,7 @@ def extract(
     device: torch.device | str = "cpu",
     streams: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
+    precision: Precision = "float32",
 ) -> Float[np.ndarray, "n d"]:
     """Features of clips, before the projector, in eval mode, from the fixed view of evaluation.
 
@@ -48,20 +70,29 @@ def extract(
         device: where to compute; the method must be there.
         streams: names of the streams; all of them when None.
         progress: called with the number of clips done.
+        precision: of the encoders' products.
+
+    Raises:
+        ConfigError: there is no such precision.
     """
     method.eval()
+    products = product_type(precision)
     found: list[np.ndarray] = []
-    for view in fixed_views(store, clips, data, device):
-        found.append(method.features(view, streams).float().cpu().numpy())
-        if progress is not None:
-            progress(sum(map(len, found)))
+    with closing(fixed_views(store, clips, data, device)) as views:
+        for view in views:
+            found.append(method.features(view, streams, products).float().cpu().numpy())
+            if progress is not None:
+                progress(sum(map(len, found)))
     return np.concatenate(found)
 
 
 def fixed_views(
     store: Store, clips: Int[np.ndarray, " n"], data: DataConfig, device: torch.device | str
-) -> Iterator[Float[torch.Tensor, "b m t v c"]]:
+) -> Generator[Float[torch.Tensor, "b m t v c"], None, None]:
     """The view of evaluation of clips, a batch at a time, in bounded memory.
+
+    A thread loads and makes the next ones while one is worked on. It ends with the generator: `close` one that is not
+    taken to its end.
 
     Args:
         store: the recordings.
@@ -69,11 +100,20 @@ def fixed_views(
         data: normalisation and number of frames.
         device: where the views are made.
     """
-    for at in range(0, len(clips), _BLOCK):
-        window = Window.load(store, clips[at : at + _BLOCK], data, device)
-        for first in range(0, len(window), _BATCH):
-            chosen = torch.arange(first, min(first + _BATCH, len(window)), device=device)
-            yield evaluation_view(window, chosen, data.frames)
+
+    def make(number: int) -> Float[torch.Tensor, "b m t v c"]:
+        window = Window.load(store, clips[number * _BATCH : (number + 1) * _BATCH], data, device)
+        return evaluation_view(window, torch.arange(len(window), device=device), data.frames)
+
+    batches, aside = math.ceil(len(clips) / _BATCH), SideStream(torch.device(device))
+    if batches < 2:  # nothing is computed while it is made
+        yield from map(make, range(batches))
+        return
+    with ReadAhead(lambda number: aside.make(lambda: make(number)), 0, batches, _AHEAD) as coming:
+        for number in range(batches):
+            view, made = coming.take(number)
+            take_over(made, (view,))
+            yield view
 
 
 def run_features(
@@ -120,6 +160,7 @@ def clip_features(
     device: torch.device | str = "cpu",
     streams: Sequence[str] = (),
     progress: Progress = silent,
+    precision: Precision = "float32",
 ) -> Iterator[tuple[str, Float[np.ndarray, "n d"]]]:
     """Features of clips of a store, of one stream after another, kept as `run_features` says.
 
@@ -131,15 +172,16 @@ def clip_features(
         device: where to compute.
         streams: of which streams, in this order; all of the run's when empty.
         progress: told how many clips are done.
+        precision: of the encoders' products.
 
     Raises:
         CheckpointError: the run cannot read this store.
-        ConfigError: the run has no such stream.
+        ConfigError: the run has no such stream, or there is no such precision.
     """
     run.check_store(store)
     method = run.method if kind == "trained" else run.untrained(device)
     for name in chosen_streams(run, streams):
-        yield name, _stream_features(run, method, name, store, clips, device, kind, progress)
+        yield name, _stream_features(run, method, name, store, clips, device, kind, progress, precision)
 
 
 def chosen_streams(run: Run, streams: Sequence[str]) -> tuple[str, ...]:
@@ -164,15 +206,17 @@ def _stream_features(
     device: torch.device | str,
     kind: str,
     progress: Progress,
+    precision: Precision,
 ) -> Float[np.ndarray, "n d"]:
     """Features of one stream, from an earlier call if it kept them."""
-    file = run.path / "features" / f"{_key(method, stream, store, clips, run.config.data)}.npy"
+    file = run.path / "features" / f"{_key(method, stream, store, clips, run.config.data, precision)}.npy"
     features = _kept(file, len(clips))
     if features is None:
         what = f"{kind} features, {stream}"
         features = extract(
-            method, store, clips, run.config.data, device, (stream,), lambda done: progress(what, done, len(clips))
-        )
+            method, store, clips, run.config.data, device, (stream,),
+            lambda done: progress(what, done, len(clips)), precision,
+        )  # fmt: skip
         with suppress(DataError), whole_file(file) as partial, partial.open("wb") as written:
             np.save(written, features)
     return features
@@ -187,8 +231,12 @@ def _kept(file: Path, clips: int) -> Float[np.ndarray, "n d"] | None:
     return None
 
 
-def _key(method: Method, stream: str, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig) -> str:
+def _key(
+    method: Method, stream: str, store: Store, clips: Int[np.ndarray, " n"], data: DataConfig, precision: Precision
+) -> str:
     digest = hashlib.sha256(stream.encode())
+    if product_type(precision) != torch.float32:  # what is kept of before there was a choice is float32
+        digest.update(precision.encode())
     for name, value in sorted(method.stream_table()[stream].query.encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.cpu().numpy().tobytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -128,8 +129,8 @@ def length_of(tuning: TuningSettings, clips: int) -> tuple[int, int]:
 def predict(model: Classifier, learner: Learner, clips: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Most probable class of each clip, from the fixed view of evaluation."""
     model.eval()
-    views = fixed_views(learner.store, clips, learner.config.data, learner.device)
-    return np.concatenate([model.classes[model(view).argmax(dim=1)].cpu().numpy() for view in views])
+    with closing(fixed_views(learner.store, clips, learner.config.data, learner.device)) as views:
+        return np.concatenate([model.classes[model(view).argmax(dim=1)].cpu().numpy() for view in views])
 
 
 def choose_rate(

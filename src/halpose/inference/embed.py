@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -13,11 +14,12 @@ import torch
 from jaxtyping import Float, Int
 
 from halpose.data.memory import memory_store
+from halpose.data.read_ahead import ReadAhead
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.errors import DataError
 from halpose.evaluate.base import Progress, silent
-from halpose.evaluate.features import chosen_streams, clip_features, extract
+from halpose.evaluate.features import Precision, chosen_streams, clip_features, extract, product_type
 from halpose.evaluate.transfer import as_input
 from halpose.inference.clips import Window
 from halpose.methods import Method
@@ -36,7 +38,8 @@ class Embeddings:
         names: of the recordings, as they name themselves.
         starts: (N,) seconds from the beginning of its recording; NaN where the frame rate is not known.
         ends: (N,) likewise.
-        about: what made them: run, step, streams, a digest of the weights, window and stride.
+        about: what made them: run, step, streams, a digest of the weights, precision (float32 where it is not said),
+            window and stride.
         sources: file or store that each comes from, "" where it was never one.
         labels: name of the class, "" where nobody gave one.
         subjects: who moves, "" where the source does not say.
@@ -97,8 +100,11 @@ def embed(
     kind: str = "trained",
     about: Mapping[str, Any] | None = None,
     ranks: Ranks = ALONE,
+    precision: Precision = "float32",
 ) -> Iterator[Embeddings]:
     """Embeddings of clips, in blocks.
+
+    A thread takes the clips of the next block while one is embedded: so `windows` may read files.
 
     Args:
         run: whose query encoders are used, on the device where it was loaded.
@@ -107,32 +113,40 @@ def embed(
         kind: `trained`, or `untrained` for the same encoder before its first step.
         about: what else is to be kept of how they were made.
         ranks: the processes that share the blocks; each passes over those of the others.
+        precision: of the encoders' products.
 
     Raises:
-        ConfigError: the run has no such stream.
+        ConfigError: the run has no such stream, or there is no such precision.
     """
     device = next(run.method.parameters()).device
     method = run.method if kind == "trained" else run.untrained(device)
     streams = chosen_streams(run, streams)
-    made = {**made_by(run, method, streams), **(about or {})}
+    made = {**made_by(run, method, streams, precision), **(about or {})}
     waiting = iter(windows)
-    for number in count():
+
+    def read(number: int) -> tuple[list[Window], Store | None]:
+        """A block, empty after the last one, and a store of it if it is ours."""
         block = list(islice(waiting, _BLOCK))
-        if not block:
-            return
-        if number % ranks.world != ranks.rank:
-            continue
-        store = memory_store([window.clip for window in block], run.shape.layout)
-        yield Embeddings(
-            extract(method, store, np.arange(len(block)), run.config.data, device, streams),
-            tuple(window.clip.name for window in block),
-            np.array([window.start for window in block]),
-            np.array([window.end for window in block]),
-            made,
-            tuple(window.source for window in block),
-            tuple(window.label for window in block),
-            tuple(str(window.clip.subject) for window in block),
-        )
+        is_ours = block and number % ranks.world == ranks.rank
+        return block, memory_store([window.clip for window in block], run.shape.layout) if is_ours else None
+
+    with ReadAhead(read, 0, sys.maxsize, ahead=1) as coming:
+        for number in count():
+            block, store = coming.take(number)
+            if not block:
+                return
+            if store is None:
+                continue
+            yield Embeddings(
+                extract(method, store, np.arange(len(block)), run.config.data, device, streams, precision=precision),
+                tuple(window.clip.name for window in block),
+                np.array([window.start for window in block]),
+                np.array([window.end for window in block]),
+                made,
+                tuple(window.source for window in block),
+                tuple(window.label for window in block),
+                tuple(str(window.clip.subject) for window in block),
+            )
 
 
 def embed_store(
@@ -173,8 +187,13 @@ def class_name(store: Store, label: int) -> str:
     return store.classes[label] if 0 <= label < len(store.classes) else ""
 
 
-def made_by(run: Run, method: Method, streams: Sequence[str]) -> dict[str, Any]:
-    """What is kept with embeddings, so that nobody compares those of different encoders."""
+def made_by(run: Run, method: Method, streams: Sequence[str], precision: Precision = "float32") -> dict[str, Any]:
+    """What is kept with embeddings, so that nobody compares those of different encoders.
+
+    Raises:
+        ConfigError: there is no such precision.
+    """
+    product_type(precision)
     digest = hashlib.sha256()
     for stream in streams:
         state = method.stream_table()[stream].query.encoder.state_dict()
@@ -183,5 +202,5 @@ def made_by(run: Run, method: Method, streams: Sequence[str]) -> dict[str, Any]:
             digest.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
     return {
         "run": str(run.path.resolve()), "step": run.step, "streams": list(streams),
-        "weights": digest.hexdigest()[:16],
+        "weights": digest.hexdigest()[:16], "precision": precision,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from halpose.engine.distributed import Launch, join
 from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError
 from halpose.evaluate.base import Progress, silent
-from halpose.evaluate.features import chosen_streams
+from halpose.evaluate.features import Precision, chosen_streams, product_type
 from halpose.evaluate.transfer import as_input
 from halpose.inference.clips import Window, recording_windows, store_clip, windows
 from halpose.inference.embed import Embeddings, class_name, embed
@@ -157,6 +157,7 @@ def embed_sources(
     progress: Progress = silent,
     launch: Launch | None = None,
     set_aside: Callable[[str, str], None] | None = None,
+    precision: Precision = "float32",
 ) -> Embedded:
     """Embed everything, block by block, into one file.
 
@@ -171,18 +172,20 @@ def embed_sources(
         streams: of the run; all when empty.
         progress: told how many sources are done.
         launch: this process is one of several that torchrun started, and all of them call this alike.
-        set_aside: told at once what cannot be embedded and why.
+        set_aside: told at once what cannot be embedded and why; from a thread, like `progress`.
+        precision: of the encoders' products.
 
     Raises:
         DataError: nothing could be embedded, or the file cannot be written.
-        ConfigError: the run has no such stream.
+        ConfigError: the run has no such stream, or there is no such precision.
     """
     begun, reading = time.perf_counter(), reading or Reading()
     check_ending(out)
     chosen_streams(run, streams)
+    product_type(precision)
     device = next(run.method.parameters()).device
     with join(launch, device, lambda: f"{out} was not written", again="") as ranks:
-        work = _Work(run, sources, reading, streams, ranks, progress, set_aside)
+        work = _Work(run, sources, reading, streams, ranks, progress, set_aside, precision)
         if not ranks.is_first:
             for _ in work.blocks():
                 pass
@@ -208,9 +211,10 @@ class _Work:
         ranks: Ranks,
         progress: Progress,
         set_aside: Callable[[str, str], None] | None,
+        precision: Precision,
     ) -> None:
         self.run, self.reading, self.streams, self.ranks = run, reading, streams, ranks
-        self.progress, self.told = progress, set_aside
+        self.progress, self.told, self.precision = progress, set_aside, precision
         self.is_by_source = len(sources) >= ranks.world
         self.sources = sources[ranks.rank :: ranks.world] if self.is_by_source else sources
         self.aside: list[SetAside] = []
@@ -221,7 +225,7 @@ class _Work:
         """Blocks of all processes on rank 0, round by round; none elsewhere."""
         about = {"window": self.reading.window, "stride": self.reading.stride}
         shared = ALONE if self.is_by_source else self.ranks
-        own = embed(self.run, self._windows(), self.streams, about=about, ranks=shared)
+        own = embed(self.run, self._windows(), self.streams, about=about, ranks=shared, precision=self.precision)
         while True:
             block = next(own, None)
             if not self.ranks.ask(block is not None)():

@@ -211,11 +211,22 @@ class Method(nn.Module):
         for term in self.term_list():
             term.begin(self.stream_table(), moment)
 
-    def features(self, x: Float[Tensor, "n m t v c"], streams: Sequence[str] | None = None) -> Float[Tensor, "n f"]:
-        """Features for downstream use: before the projector, those of the named streams (all) side by side."""
+    def features(
+        self,
+        x: Float[Tensor, "n m t v c"],
+        streams: Sequence[str] | None = None,
+        precision: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "n f"]:
+        """Features for downstream use: before the projector, those of the named streams (all) side by side.
+
+        Args:
+            x: views.
+            streams: names of the streams; all of them when None.
+            precision: of the encoders' products.
+        """
         table = self.stream_table()
         chosen = [table[name] for name in (streams or table)]
-        return torch.cat([stream.query.encoder(self.form(x, *stream.modalities)) for stream in chosen], dim=1)
+        return torch.cat([s.query.feature(self.form(x, *s.modalities), precision) for s in chosen], dim=1)
 
     def form(self, x: Float[Tensor, "n m t v c"], *modalities: str) -> Float[Tensor, "n m t v kc"]:
         """Joint, motion or bone form of a batch of positions; of several, the coordinates side by side.

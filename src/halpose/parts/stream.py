@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -88,14 +89,28 @@ class Branch(nn.Module):
 
     def project(self, x: View) -> Float[Tensor, "n d"]:
         """Projection of each view, of any length."""
-        is_full = self.precision == torch.float32
-        with torch.autocast(x.device.type, None if is_full else self.precision, enabled=not is_full):
-            projection: Tensor = self.projector(self.encoder(x))
-        return projection if is_full else projection.float()
+        return in_precision(self.precision, lambda: self.projector(self.encoder(x)), x.device)
+
+    def feature(self, x: View, precision: torch.dtype = torch.float32) -> Float[Tensor, "n f"]:
+        """What the encoder alone makes of each view, for downstream use.
+
+        Args:
+            x: the views.
+            precision: of the products, whatever that of the training is.
+        """
+        return in_precision(precision, lambda: self.encoder(x), x.device)
 
     def forward(self, x: View) -> Float[Tensor, "n d"]:
         """Unit embedding of each view."""
         return nn.functional.normalize(self.project(x), dim=1)
+
+
+def in_precision(precision: torch.dtype, call: Callable[[], Tensor], device: torch.device) -> Tensor:
+    """What a call gives, its products computed in a precision; weights and result are float32 whatever it is."""
+    is_full = precision == torch.float32
+    with torch.autocast(device.type, None if is_full else precision, enabled=not is_full):
+        result = call()
+    return result if is_full else result.float()
 
 
 def build_projector(features: int, width: int, embedding: int) -> nn.Sequential:
