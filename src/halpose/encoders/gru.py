@@ -17,6 +17,7 @@ from halpose.config import EncoderConfig
 from halpose.encoders.base import Encoder
 from halpose.encoders.pooling import flatten_frames
 from halpose.encoders.recurrence import is_ours, two_grus
+from halpose.encoders.rounded_recurrence import is_rounded, two_rounded_grus
 
 
 class GRU(Encoder):
@@ -39,10 +40,18 @@ class GRU(Encoder):
         """Both halves' outputs of the last layer at every frame, and their final states."""
         y = self.norm(flatten_frames(x.transpose(0, 2)))  # (T, N, V C M): every frame of all clips lies together
         for first, second in zip(self.first, self.second, strict=True):
-            y = two_grus(y, first, second, self.reverse) if is_ours(y) else self._by_torch(y, first, second)
+            y = self._layer(y, first, second)
         ahead, back = y.chunk(2, dim=2)
         final = torch.cat([ahead[-1], back[0 if self.reverse else -1]], dim=1)
         return y.transpose(0, 1), final
+
+    def _layer(self, y: Float[Tensor, "t n i"], first: nn.Module, second: nn.Module) -> Float[Tensor, "t n d"]:
+        """One layer in the quickest way that there is for these inputs."""
+        if is_ours(y):
+            return two_grus(y, first, second, self.reverse)
+        if not self.training and is_rounded(y):  # in training, query and key are rounded alike
+            return two_rounded_grus(y, first, second, self.reverse)
+        return self._by_torch(y, first, second)
 
     def _by_torch(self, y: Float[Tensor, "t n i"], first: nn.Module, second: nn.Module) -> Float[Tensor, "t n d"]:
         """As `two_grus`, on any device and in any precision."""

@@ -202,7 +202,7 @@ class Place(NamedTuple):
 
 
 @fused
-def _exp(x: np.float32) -> np.float32:
+def exp(x: np.float32) -> np.float32:
     """e^x to 1e-7 of itself, in operations that a processor does for many numbers at once (Cephes' `expf`)."""
     x = min(max(x, np.float32(-87)), np.float32(87))
     whole = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
@@ -236,12 +236,12 @@ def _advance(
     for row in range(len(product)):
         read, recur = gates[frame, row, : 2 * width], product[row, : 2 * width]
         for j in range(2 * width):
-            read[j] = one / (one + _exp(-(read[j] + recur[j])))
+            read[j] = one / (one + exp(-(read[j] + recur[j])))
         reset, fresh = gates[frame, row, :width], gates[frame, row, 2 * width :]
         recur, kept = product[row, 2 * width :], inner[frame, row]
         for j in range(width):
             kept[j] = recur[j] + constant[j]
-            fresh[j] = two / (one + _exp(-two * (fresh[j] + reset[j] * kept[j]))) - one  # tanh
+            fresh[j] = two / (one + exp(-two * (fresh[j] + reset[j] * kept[j]))) - one  # tanh
         update, state = gates[frame, row, width : 2 * width], outputs[frame, row, column : column + width]
         if before < 0:
             for j in range(width):
