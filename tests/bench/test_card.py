@@ -85,6 +85,11 @@ def test_a_card_has_everything_and_says_what_is_projected(small: Config, monkeyp
     assert rows["cmd"]["operations"] == 3 * rows["moco"]["operations"]
     hours = card["projected"]["ntu60_xsub_450_epochs_hours"]["halp"]
     assert hours * 3600 * rows["halp"]["clips_per_second"] == pytest.approx(TRAINING * EPOCHS)
+    embedding = card["embedding"]
+    assert card["projected"]["ntu60_embedding_seconds"] == pytest.approx(
+        (TRAINING + 64) / embedding["clips_per_second"]
+    )
+    assert embedding["clips_per_second_bfloat16"] > 0
     assert card["knn"]["queries"] == 64 and card["machine"]["threads"] == torch.get_num_threads()
     console = Console(width=80, force_terminal=False)
     for busy in (False, True):
@@ -93,6 +98,8 @@ def test_a_card_has_everything_and_says_what_is_projected(small: Config, monkeyp
             console.print(card_table(card))
         text = capture.get()
         assert "…" not in text and "3.32x" in text and "Projected, not run" in text
+        rate = f"{card['embedding']['clips_per_second_bfloat16']:.0f} clips/s"
+        assert ["in", "bfloat16", *rate.split()] in [line.split()[:4] for line in text.splitlines()]
         assert ("busy with other work" in text) == busy
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,7 +28,7 @@ from halpose.data.window import Window
 from halpose.engine.fitted_config import fit_config
 from halpose.engine.run import Shape, fresh_method
 from halpose.evaluate.base import Progress, silent
-from halpose.evaluate.features import extract
+from halpose.evaluate.features import PRECISIONS, Precision, extract
 from halpose.evaluate.knn import neighbours
 from halpose.settings import load_recipe
 
@@ -90,8 +91,12 @@ def measure_card(
         "matrix_products": rates,
         "steps": _steps(costs, config.batch_size, operations, rates),
         "views": {"clips_per_second": views, "of": "two published views of each clip"},
-        "embedding": {"clips_per_second": embedding, "of": "evaluation views through one encoder"},
-        "projected": _projected(costs, config.batch_size, embedding),
+        "embedding": {
+            "clips_per_second": embedding["float32"],
+            "clips_per_second_bfloat16": embedding["bfloat16"],
+            "of": "evaluation views through one encoder",
+        },
+        "projected": _projected(costs, config.batch_size, embedding["float32"]),
     }
     if knn:
         progress("nearest neighbours", 0, 0)
@@ -132,12 +137,16 @@ def _views(store: Store, config: Config, device: torch.device) -> float:
     return config.batch_size / median(in_turn({"views": draw}, _ROUNDS)["views"])
 
 
-def _embedding(store: Store, config: Config, device: torch.device) -> float:
-    """Clips a second through the encoder, evaluation views included."""
+def _embedding(store: Store, config: Config, device: torch.device) -> dict[Precision, float]:
+    """Clips a second through the encoder, evaluation views included, in each precision."""
     method = fresh_method(replace(config, method="moco", streams=("joint",)), Shape.of_store(store)).to(device)
     clips = np.arange(len(store))
-    seconds = in_turn({"embed": lambda: extract(method, store, clips, config.data, device)}, 2)["embed"]
-    return len(store) / min(seconds)
+
+    def embed(precision: Precision) -> None:
+        extract(method, store, clips, config.data, device, precision=precision)
+
+    seconds = in_turn({precision: partial(embed, precision) for precision in PRECISIONS}, 2)
+    return {precision: len(store) / min(seconds[precision]) for precision in PRECISIONS}
 
 
 def _knn(device: torch.device) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def _rates(card: dict[str, Any]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for what in ("views", "embedding"):
         table.add_row(what, f"{card[what]['clips_per_second']:.0f} clips/s", card[what]["of"])
+    table.add_row("in bfloat16", f"{card['embedding']['clips_per_second_bfloat16']:.0f} clips/s", "the same")
     if "knn" in card:
         knn = card["knn"]
         of = f"{knn['queries']} against {knn['gallery']} x {knn['dimensions']}"
