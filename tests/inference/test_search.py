@@ -11,6 +11,7 @@ import pytest
 from halpose.data.store import Store
 from halpose.engine.run import Run
 from halpose.errors import ConfigError, DataError
+from halpose.evaluate.features import PRECISIONS
 from halpose.inference.approximate import approximate
 from halpose.inference.embed import Embeddings, embed_store
 from halpose.inference.embedding_file import save_embeddings
@@ -114,6 +115,19 @@ def test_a_store_finds_what_its_embeddings_find(run: Run, toy_store: Path, tmp_p
     for ours, theirs in zip(*(found[0] for found in answers), strict=True):
         assert (ours.row, ours.label, ours.source) == (theirs.row, theirs.label, theirs.source)
         assert ours.cosine == pytest.approx(theirs.cosine, abs=1e-5)
+
+
+def test_an_index_of_another_precision_gives_the_cosines_of_its_own(run: Run, toy_store: Path, tmp_path: Path) -> None:
+    found = []
+    for precision in PRECISIONS:
+        file = tmp_path / f"{precision}.npz"
+        embed_sources(run, [toy_store], file, precision=precision)
+        found.append(open_index(run, file))
+    full, lower = found
+    for row, ours in enumerate(search(full.rows(np.arange(10)), lower, len(full))):
+        expected = {one.row: one.cosine for one in search(full.rows(np.array([row])), full, len(full))[0]}
+        assert {one.row for one in ours} == set(expected)
+        assert max(abs(one.cosine - expected[one.row]) for one in ours) < 0.01
 
 
 def test_a_file_is_cut_as_the_index_was(run: Run, folder: Path, tmp_path: Path) -> None:
