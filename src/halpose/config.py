@@ -22,8 +22,9 @@ class DataConfig:
     """official = train + validation; train leaves the validation clips out, as every choice of settings must."""
     centre: Literal["store", "first", "frame", "none"] = "store"
     """Subtract the centre joint of the main actor: its first frame's, frame by frame (published), or not at all."""
-    align: Literal["store", "torso", "first", "none"] = "store"
-    """Turn the clip: its mean across-body direction to x (about the vertical), the first frame's (published), no."""
+    align: Literal["store", "torso", "pair", "first", "none"] = "store"
+    """Turn the clip: its mean across-body direction to x (about the vertical), the mean direction from the main actor
+    to the second person to z (who is alone is turned by the torso), the first frame's (published), no."""
     scale: Literal["store", "rms", "none"] = "store"
     """Divide by the root mean square of the clip's coordinates, or keep metres. In these three, `store` takes what
     the catalogue found to suit the data set, and first, torso, rms where it says nothing."""

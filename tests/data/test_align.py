@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from halpose.data.align import first_rotation, published_normalisation, smallest_rotation, torso_rotation
+from halpose.data.align import (
+    first_rotation,
+    pair_rotation,
+    published_normalisation,
+    smallest_rotation,
+    torso_rotation,
+)
 from halpose.skeleton import Layout, load_layout
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "pre_normalization.npz"
@@ -146,3 +152,49 @@ def test_two_channels_and_missing_sides_are_not_turned(layout: Layout) -> None:
         np.testing.assert_array_equal(torso_rotation(clip, layout), np.eye(3))
     np.testing.assert_array_equal(first_rotation(flat[0], layout), np.eye(3))
     np.testing.assert_array_equal(first_rotation(np.full((20, 3), np.nan), layout), np.eye(3))
+
+
+def test_the_second_person_stands_in_z_whatever_the_camera(layout: Layout) -> None:
+    rng = np.random.default_rng(1)
+    people = rng.normal(size=(2, 9, 20, 3))
+    people[1] += [1.5, 0.3, -0.7]
+    people[:, 2] = np.nan
+    people[1, 4, 5] = np.nan
+    rotation = pair_rotation(people, layout)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
+    turned = people @ rotation.T.astype(np.float64)
+    x, y, z = np.nanmean(turned[1] - turned[0], axis=(0, 1))
+    assert abs(x) < 1e-6 < z
+    np.testing.assert_allclose(y, np.nanmean((people[1] - people[0])[..., 1]))
+    elsewhere = people @ Rotation.from_euler("y", 117, degrees=True).as_matrix().T + [3, 0, 1]
+    np.testing.assert_allclose(
+        elsewhere @ pair_rotation(elsewhere, layout).T - turned, _shift(elsewhere, layout), atol=1e-5
+    )
+
+
+def _shift(people: np.ndarray, layout: Layout) -> np.ndarray:
+    """Where the origin of a camera that stands 3 and 1 metres away goes; NaN where nobody is seen."""
+    moved = pair_rotation(people, layout) @ np.array([3.0, 0.0, 1.0])
+    return np.where(np.isnan(people), np.nan, moved)
+
+
+def test_who_is_alone_is_turned_by_the_torso(layout: Layout) -> None:
+    people = np.random.default_rng(2).normal(size=(2, 9, 20, 3))
+    people[1] = np.nan
+    expected = torso_rotation(people[0], layout)
+    np.testing.assert_array_equal(pair_rotation(people, layout), expected)
+    np.testing.assert_array_equal(pair_rotation(people[:1], layout), expected)
+    people[1] = people[0] + [0.0, 2.0, 0.0]  # above each other: that is no direction on the ground
+    np.testing.assert_array_equal(pair_rotation(people, layout), expected)
+
+
+def test_two_who_face_each_other_are_turned_as_the_torso_of_the_first(layout: Layout) -> None:
+    """A body that is turned to +z by its torso looks there: at the second person."""
+    rng = np.random.default_rng(3)
+    first = rng.normal(size=(9, 20, 3)) * 0.01
+    right, left = np.array(layout.sides).T
+    first[:, left, 0] += 0.2
+    first[:, right, 0] -= 0.2
+    people = np.stack([first, first + [0.0, 0.0, 1.0]])
+    people = people @ Rotation.from_euler("y", 40, degrees=True).as_matrix().T
+    np.testing.assert_allclose(pair_rotation(people, layout), torso_rotation(people[0], layout), atol=0.05)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from halpose.config import DataConfig
+from halpose.data.align import pair_rotation
 from halpose.data.store import Store
-from halpose.data.transforms import Transforms
+from halpose.data.transforms import Transforms, rotations
 
 
 @pytest.mark.parametrize("channels", [2, 3])
@@ -35,3 +36,14 @@ def test_what_is_left_out_changes_nothing(store: Store) -> None:
     plain = Transforms.of(store, np.array([0]), DataConfig("", "all", "none", "none", "none"))
     plain.apply(frames, np.zeros(20, np.int64), planes)
     np.testing.assert_array_equal(planes, frames.reshape(20, 40, 3).transpose(2, 0, 1))
+
+
+def test_pairs_are_turned_by_where_the_second_person_is_and_others_by_the_torso(store: Store) -> None:
+    clips = np.array([0, 3, 11, 40])
+    is_pair = store.clips.people[clips] > 1
+    assert is_pair.any() and not is_pair.all()
+    found = rotations(store, clips, "pair")
+    np.testing.assert_array_equal(found[~is_pair], store.clips.torso_rotation[clips[~is_pair]])
+    for row in np.flatnonzero(is_pair):
+        np.testing.assert_array_equal(found[row], pair_rotation(store.clip(clips[row]).positions, store.layout))
+    assert np.abs(found - store.clips.torso_rotation[clips])[is_pair].max() > 1e-3  # they face each other

@@ -361,7 +361,7 @@ def test_unseen_centre_joint_is_replaced_by_the_mean_of_the_seen(toy_store: Path
 
 @pytest.mark.parametrize(
     "switches",
-    [("first", "torso", "rms"), ("frame", "first", "none"), ("none", "none", "none"), ("frame", "torso", "rms")],
+    [("first", "torso", "rms"), ("frame", "first", "none"), ("none", "none", "none"), ("frame", "pair", "rms")],
 )
 def test_mapped_window_equals_the_resident_one(toy_store: Path, switches: tuple[str, str, str]) -> None:
     store = Store.open(toy_store)

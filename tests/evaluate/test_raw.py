@@ -36,7 +36,7 @@ def one_clip(store: Store, index: int, form: RawForm, frames: int) -> np.ndarray
         stored_clip(store, index),
         store.layout,
         form.centre,
-        "torso" if form.align else "none",
+        form.align,
         "none" if form.values == "metres" else "rms",
     ).astype(np.float64)
     x = np.nan_to_num(x)
@@ -68,7 +68,15 @@ def test_blocks_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_form_is_another_and_all_combinations_are_there() -> None:
-    assert len(set(RAW_FORMS.values())) == len(RAW_FORMS) == 2 * 2 * 3
+    alone = [form for form in RAW_FORMS.values() if form.align != "pair"]
+    assert len(set(RAW_FORMS.values())) == len(RAW_FORMS) == 2 * 2 * 3 + 3
+    assert len(alone) == 2 * 2 * 3
+
+
+def test_pairs_are_turned_only_where_there_are_any(store: Store) -> None:
+    assert list(raw_sets(store, "x-sub")) == list(RAW_FORMS)
+    alone = replace(store, clips=replace(store.clips, people=np.ones_like(store.clips.people)))
+    assert not [name for name in raw_sets(alone, "x-sub") if "pair" in name]
 
 
 def test_a_missing_person_is_zero(store: Store) -> None:

@@ -21,7 +21,7 @@ from halpose.export.normalisation import _smallest_rotation
 from halpose.inference.clips import fit
 from halpose.skeleton import Sequence, load_layout
 
-SWITCHES = list(product(("first", "frame", "none"), ("torso", "first", "none"), ("rms", "none")))
+SWITCHES = list(product(("first", "frame", "none"), ("torso", "pair", "first", "none"), ("rms", "none")))
 
 
 def seen(run: Run, *positions: np.ndarray) -> np.ndarray:

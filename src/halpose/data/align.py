@@ -51,15 +51,44 @@ def torso_rotation(actor: Float[np.ndarray, "t v c"], layout: Layout) -> Float[n
         R with x' = R x; the identity for two channels, and where no pair is seen or the mean has no
         direction.
     """
-    rotation = np.eye(3, dtype=np.float32)
     if actor.shape[-1] != 3 or not layout.sides:
-        return rotation
+        return np.eye(3, dtype=np.float32)
     right, left = np.array(layout.sides).T
-    across = (actor[:, left] - actor[:, right]).astype(np.float64)
-    valid = np.isfinite(across).all(axis=-1)
+    x, z = _mean_level(actor[:, left] - actor[:, right])
+    return _about_vertical(x, z)
+
+
+def pair_rotation(people: Float[np.ndarray, "m t v c"], layout: Layout) -> Float[np.ndarray, "3 3"]:
+    """The rotation about the vertical (y) that turns the clip's mean direction from person to person to +z.
+
+    From the first to the second; the mean runs over all joints and frames in which both are seen. Who is alone in a
+    clip is turned by the torso (`torso_rotation`), and so faces +z as well.
+
+    Args:
+        people: positions, the main actor first; more than two are not looked at.
+        layout: their layout.
+
+    Returns:
+        R with x' = R x; the identity for two channels.
+    """
+    if len(people) < 2 or people.shape[-1] != 3:
+        return torso_rotation(people[0], layout)
+    x, z = _mean_level(people[1] - people[0])
+    return _about_vertical(z, -x) if np.hypot(x, z) > NO_DIRECTION else torso_rotation(people[0], layout)
+
+
+def _mean_level(directions: Float[np.ndarray, "t v 3"]) -> tuple[float, float]:
+    """Mean x and z of the directions that are known; 0 and 0 where none is."""
+    valid = np.isfinite(directions).all(axis=-1)
     if not valid.any():
-        return rotation
-    x, _, z = across[valid].mean(axis=0)
+        return 0.0, 0.0
+    x, _, z = directions[valid].astype(np.float64).mean(axis=0)
+    return float(x), float(z)
+
+
+def _about_vertical(x: float, z: float) -> Float[np.ndarray, "3 3"]:
+    """The rotation about y that turns (x, ., z) to +x; the identity where that is no direction."""
+    rotation = np.eye(3, dtype=np.float32)
     length = np.hypot(x, z)
     if length > NO_DIRECTION:
         cosine, sine = x / length, z / length

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from halpose.data.align import first_rotation, published_normalisation, torso_rotation
+from halpose.data.align import first_rotation, pair_rotation, published_normalisation, torso_rotation
 from halpose.data.people import follow, seen
 from halpose.errors import DataError
 from halpose.skeleton import Layout, Sequence
@@ -143,7 +143,7 @@ def normalise(
     clip: CleanClip,
     layout: Layout,
     centre: Literal["none", "first", "frame"] = "first",
-    align: Literal["none", "first", "torso"] = "torso",
+    align: Literal["none", "first", "torso", "pair"] = "torso",
     scale: Literal["none", "rms"] = "rms",
 ) -> Float[np.ndarray, "m t v c"]:
     """A clip put in its place, direction and size: x' = R (x - c) / s. Missing joints stay NaN.
@@ -152,7 +152,8 @@ def normalise(
         clip: a clean clip.
         layout: its layout.
         centre: subtract nothing, the origin, or the main actor's centre joint frame by frame.
-        align: turn not at all, by the published rotation, or about the vertical until the torso faces +z.
+        align: turn not at all, by the published rotation, or about the vertical until the torso faces +z, or until the
+            second person stands in +z of the main actor.
         scale: divide by nothing, or by the RMS that belongs to `centre`.
     """
     x = clip.positions
@@ -162,7 +163,8 @@ def normalise(
     elif centre == "frame":
         x = x - _centres(x[0], layout)[:, None]
     if align != "none":
-        rotation = clip.first_rotation if align == "first" else clip.torso_rotation
+        rotation = {"first": clip.first_rotation, "torso": clip.torso_rotation}.get(align)
+        rotation = pair_rotation(clip.positions, layout) if rotation is None else rotation
         x = x @ rotation[:channels, :channels].T
     if scale == "rms":
         x = x / (clip.scale_frame if centre == "frame" else clip.scale_first)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, Int
 
 from halpose.compiled import fused
 from halpose.config import DataConfig
+from halpose.data.align import pair_rotation
 from halpose.data.store import Store
 
 
@@ -33,11 +34,7 @@ class Transforms:
         """The transforms that resolved settings ask for."""
         table = store.clips
         channels = store.frames.shape[-1]
-        rotation = {
-            "torso": table.torso_rotation,
-            "first": table.first_rotation,
-            "none": np.broadcast_to(np.eye(3, dtype=np.float32), (len(store), 3, 3)),
-        }[data.align][clips][:, :channels, :channels]
+        rotation = rotations(store, clips, data.align)[:, :channels, :channels]
         scale = np.ones(len(clips), np.float32)
         if data.scale == "rms":
             scale = (table.scale_frame if data.centre == "frame" else table.scale_first)[clips]
@@ -65,6 +62,30 @@ class Transforms:
         count, people, joints, channels = frames.shape
         centre = _centres(frames, self.centre_joint) if self.centre_joint >= 0 else self.origin[clip]
         _normalise(frames.reshape(count, people * joints, channels), centre, self.linear, clip, planes)
+
+
+def rotations(store: Store, clips: Int[np.ndarray, " n"], align: str) -> Float[np.ndarray, "n 3 3"]:
+    """How clips are turned, x' = R x: from the store's columns, but for `pair`, which looks at all frames of a pair.
+
+    Args:
+        store: the recordings.
+        clips: which.
+        align: as in `DataConfig`, resolved.
+    """
+    table = store.clips
+    found: np.ndarray
+    if align == "none":
+        return np.broadcast_to(np.eye(3, dtype=np.float32), (len(clips), 3, 3))
+    if align == "first":
+        found = table.first_rotation[clips]
+        return found
+    found = np.array(table.torso_rotation[clips], np.float32)
+    if align == "pair":
+        for row in np.flatnonzero(table.people[clips] > 1):
+            begin, end = table.offsets[clips[row]], table.offsets[clips[row] + 1]
+            pair = np.asarray(store.frames[begin:end][:, :2], np.float32)
+            found[row] = pair_rotation(pair.swapaxes(0, 1), store.layout)
+    return found
 
 
 @fused

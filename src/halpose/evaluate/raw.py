@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from halpose.data.confidence import of_positions
 from halpose.data.store import Store
+from halpose.data.transforms import rotations
 from halpose.errors import DataError
 from halpose.evaluate.featureset import FeatureSet, Metric, split_features
 
@@ -32,7 +33,8 @@ class RawForm:
 
     Attributes:
         centre: subtract the main actor's centre joint of the `first` frame, or of each `frame`.
-        align: turn the clip about the vertical so that its mean right-to-left vector is +x.
+        align: how the clip is turned about the vertical, as `data.align` says: not at all, by the main actor's torso,
+            or by where the second person is.
         values: `metres` as they are, compared by Euclidean distance; `scaled` by the clip's root mean square, compared
             by the cosine; `moving` is `scaled` and the deviations from the mean over time, each of unit length.
         missing: joints that were not seen, or not in the frame that is nearer, are what they were filled with, or
@@ -41,24 +43,27 @@ class RawForm:
     """
 
     centre: Literal["first", "frame"]
-    align: bool
+    align: Literal["none", "torso", "pair"]
     values: Literal["metres", "scaled", "moving"]
     missing: Literal["zero", "ignore"] = "zero"
 
 
 RAW_FORMS: dict[str, RawForm] = {
-    "first metres": RawForm("first", align=False, values="metres"),
-    "first scaled": RawForm("first", align=False, values="scaled"),
-    "first moving": RawForm("first", align=False, values="moving"),
-    "first aligned metres": RawForm("first", align=True, values="metres"),
-    "first aligned scaled": RawForm("first", align=True, values="scaled"),
-    "first aligned moving": RawForm("first", align=True, values="moving"),
-    "frame metres": RawForm("frame", align=False, values="metres"),
-    "frame scaled": RawForm("frame", align=False, values="scaled"),
-    "frame moving": RawForm("frame", align=False, values="moving"),
-    "frame aligned metres": RawForm("frame", align=True, values="metres"),
-    "frame aligned scaled": RawForm("frame", align=True, values="scaled"),
-    "frame aligned moving": RawForm("frame", align=True, values="moving"),
+    "first metres": RawForm("first", align="none", values="metres"),
+    "first scaled": RawForm("first", align="none", values="scaled"),
+    "first moving": RawForm("first", align="none", values="moving"),
+    "first aligned metres": RawForm("first", align="torso", values="metres"),
+    "first aligned scaled": RawForm("first", align="torso", values="scaled"),
+    "first aligned moving": RawForm("first", align="torso", values="moving"),
+    "first pair metres": RawForm("first", align="pair", values="metres"),
+    "first pair scaled": RawForm("first", align="pair", values="scaled"),
+    "first pair moving": RawForm("first", align="pair", values="moving"),
+    "frame metres": RawForm("frame", align="none", values="metres"),
+    "frame scaled": RawForm("frame", align="none", values="scaled"),
+    "frame moving": RawForm("frame", align="none", values="moving"),
+    "frame aligned metres": RawForm("frame", align="torso", values="metres"),
+    "frame aligned scaled": RawForm("frame", align="torso", values="scaled"),
+    "frame aligned moving": RawForm("frame", align="torso", values="moving"),
 }
 
 
@@ -129,8 +134,8 @@ def _normalised(
         joint = x[:, :, :1, store.layout.centre, None]
         centre = np.where(np.isfinite(joint), joint, centre)
     x = x - centre
-    if form.align:
-        x = np.einsum("nij,ntmvj->ntmvi", about.torso_rotation[clips, :channels, :channels], x)
+    if form.align != "none":
+        x = np.einsum("nij,ntmvj->ntmvi", rotations(store, clips, form.align)[:, :channels, :channels], x)
     if form.values != "metres":
         scale = (about.scale_first if form.centre == "first" else about.scale_frame)[clips]
         x = x / np.where(scale > 0, scale, 1)[:, None, None, None, None]
@@ -173,7 +178,12 @@ def _unit(rows: Float[np.ndarray, "n d"], least: Float[np.ndarray, "n 1"] | floa
 def raw_sets(
     store: Store, split: str, forms: Mapping[str, RawForm] = RAW_FORMS, frames: int = 64
 ) -> dict[str, Callable[[], FeatureSet]]:
-    """One feature set per normalisation, made when called: `evaluate` chooses among them on the validation part."""
+    """One feature set per normalisation, made when called: `evaluate` chooses among them on the validation part.
+
+    Where everybody is alone, `pair` would be `torso` once more and is left out.
+    """
+    if not (store.clips.people > 1).any():
+        forms = {name: form for name, form in forms.items() if form.align != "pair"}
 
     def features_of(form: RawForm) -> FeatureSet:
         extract = partial(raw_features, store, form, frames=frames)

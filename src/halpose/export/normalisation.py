@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from halpose.config import DataConfig
@@ -57,12 +57,8 @@ class Normalisation(nn.Module):
             low = low - frames_of(centres, before)[:, :, None, None]
             high = high - frames_of(centres, after)[:, :, None, None]
         x = low + share[:, :, None, None, None] * (high - low)
-        if self.align != "none" and positions.shape[-1] == 3 and self.sides:
-            rotation = (
-                self._torso(actor)
-                if self.align == "torso"
-                else self._first(frames_of(positions, start[:, None])[:, 0, 0])
-            )
+        rotation = self._rotation(positions, start)
+        if rotation is not None:
             x = (x.flatten(1, 3) @ rotation.transpose(1, 2)).view_as(x)
         if self.scale == "rms":
             moved = actor - (centres if self.centre == "frame" else origin)[:, :, None]
@@ -76,19 +72,34 @@ class Normalisation(nn.Module):
         middle = torch.where(seen, actor, 0.0).sum(2) / seen.sum(2).clamp_min(1)
         return torch.where(centre.isnan(), middle, centre)
 
-    def _torso(self, actor: Float[Tensor, "b t v c"]) -> Float[Tensor, "b 3 3"]:
-        """As `halpose.data.align.torso_rotation`."""
+    def _rotation(
+        self, positions: Float[Tensor, "b m t v c"], start: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b 3 3"] | None:
+        """How each clip is turned; None where none is."""
+        if self.align == "none" or positions.shape[-1] != 3:
+            return None
+        if self.align == "pair" and positions.shape[1] > 1:
+            return self._pair(positions)
+        if not self.sides:
+            return None
+        if self.align == "first":
+            return self._first(frames_of(positions, start[:, None])[:, 0, 0])
+        return _about_vertical(*self._across(positions[:, 0]))
+
+    def _across(self, actor: Float[Tensor, "b t v c"]) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+        """What `halpose.data.align.torso_rotation` turns to +x."""
         right, left = zip(*self.sides, strict=True)
-        across = (actor[:, :, list(left)] - actor[:, :, list(right)]).flatten(1, 2)
-        seen = ~across.isnan().any(-1, keepdim=True)
-        x, _, z = (torch.where(seen, across, 0.0).sum(1) / seen.sum(1).clamp_min(1)).unbind(1)
-        length = (x.square() + z.square()).sqrt()
-        directed = length > NO_DIRECTION
-        length = torch.where(directed, length, 1.0)
-        one, nothing = torch.ones_like(length), torch.zeros_like(length)
-        cosine, sine = torch.where(directed, x / length, 1.0), torch.where(directed, z / length, 0.0)
-        rows = (cosine, nothing, sine, nothing, one, nothing, -sine, nothing, cosine)
-        return torch.stack(rows, dim=1).view(-1, 3, 3)
+        return _mean_level(actor[:, :, list(left)] - actor[:, :, list(right)])
+
+    def _pair(self, positions: Float[Tensor, "b m t v c"]) -> Float[Tensor, "b 3 3"]:
+        """As `halpose.data.align.pair_rotation`."""
+        x, z = _mean_level(positions[:, 1] - positions[:, 0])
+        x, z = z, -x  # what is turned to +x then, when the pair's direction is turned to +z
+        if self.sides:
+            is_alone = ~_is_direction(x, z)
+            across = self._across(positions[:, 0])
+            x, z = torch.where(is_alone, across[0], x), torch.where(is_alone, across[1], z)
+        return _about_vertical(x, z)
 
     def _first(self, pose: Float[Tensor, "b v c"]) -> Float[Tensor, "b 3 3"]:
         """As `halpose.data.align.first_rotation`."""
@@ -97,6 +108,28 @@ class Normalisation(nn.Module):
         upright = _smallest_rotation(pose[:, upper] - pose[:, lower], axis=2)
         across = (upright @ (pose[:, right] - pose[:, left])[:, :, None])[:, :, 0]
         return _smallest_rotation(across, axis=0) @ upright
+
+
+def _mean_level(directions: Float[Tensor, "b t v 3"]) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """Mean x and z of the directions that are known; 0 and 0 where none is."""
+    directions = directions.flatten(1, 2)
+    seen = ~directions.isnan().any(-1, keepdim=True)
+    x, _, z = (torch.where(seen, directions, 0.0).sum(1) / seen.sum(1).clamp_min(1)).unbind(1)
+    return x, z
+
+
+def _is_direction(x: Float[Tensor, " b"], z: Float[Tensor, " b"]) -> Bool[Tensor, " b"]:
+    return (x.square() + z.square()).sqrt() > NO_DIRECTION
+
+
+def _about_vertical(x: Float[Tensor, " b"], z: Float[Tensor, " b"]) -> Float[Tensor, "b 3 3"]:
+    """The rotation about y that turns (x, ., z) to +x; the identity where that is no direction."""
+    directed = _is_direction(x, z)
+    length = torch.where(directed, (x.square() + z.square()).sqrt(), 1.0)
+    one, nothing = torch.ones_like(length), torch.zeros_like(length)
+    cosine, sine = torch.where(directed, x / length, 1.0), torch.where(directed, z / length, 0.0)
+    rows = (cosine, nothing, sine, nothing, one, nothing, -sine, nothing, cosine)
+    return torch.stack(rows, dim=1).view(-1, 3, 3)
 
 
 def frames_of(x: Tensor, chosen: Int[Tensor, "b f"]) -> Tensor:
