@@ -137,7 +137,7 @@ def test_store_gives_back_what_was_cleaned(clips: list[CleanClip], store: Store)
 
 
 @pytest.mark.parametrize("centre", ["none", "first", "frame"])
-@pytest.mark.parametrize("align", ["none", "first", "torso"])
+@pytest.mark.parametrize("align", ["none", "first", "torso", "pair"])
 @pytest.mark.parametrize("scale", ["none", "rms"])
 def test_window_and_cleaning_agree(clips: list[CleanClip], store: Store, centre: str, align: str, scale: str) -> None:
     """Images have one vertical, that of the camera: no alignment turns them, whatever is asked for."""

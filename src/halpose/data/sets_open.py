@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halpose.data import classes
-from halpose.data.spec import UNTURNED, DatasetSpec, FileForm
+from halpose.data.spec import PAIRED, UNTURNED, DatasetSpec, FileForm
 from halpose.data.splits import SplitRule, by_subject, every_fifth
 
 
@@ -139,7 +139,7 @@ SBU_KINECT = DatasetSpec(
     files=282,
     clips=282,
     counts={f"fold{i + 1}": (sum(_SBU_SIZES) - size, size) for i, size in enumerate(_SBU_SIZES)},
-    normalisation=UNTURNED,
+    normalisation=PAIRED,
     notes=("Quote the mean of the five folds. People occur in several pairs: folds separate pairs, not people.",),
 )
 

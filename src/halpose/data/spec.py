@@ -11,6 +11,7 @@ from halpose.data.splits import SplitRule
 # clip's mean torso direction, or not turned because everybody faces the camera.
 PUBLISHED = {"centre": "frame", "align": "first", "scale": "none"}
 ALIGNED = {"centre": "first", "align": "torso", "scale": "rms"}
+PAIRED = {"centre": "first", "align": "pair", "scale": "rms"}
 UNTURNED = {"centre": "first", "align": "none", "scale": "rms"}
 
 # A file of this name lies beside generated recordings, so that nothing made from them passes for real.
