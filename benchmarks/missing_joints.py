@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.3, help="of the joints that are lost")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--recipe", default="moco")
+    parser.add_argument("--rate", type=float, default=2e-3, help="what recipes had when this was first run")
     parser.add_argument("--protocols", nargs="+", default=("knn", "linear"), help="of halpose evaluate")
     words = parser.parse_args()
     source = Store.open(words.store)
@@ -118,7 +119,12 @@ def main() -> None:
                 for kind in words.kinds:
                     config: Config = override(
                         load_recipe(words.recipe),
-                        {"steps": words.steps, "seed": seed, "data": {"confidence": kind}},
+                        {
+                            "steps": words.steps,
+                            "seed": seed,
+                            "data": {"confidence": kind},
+                            "optimizer": {"learning_rate": words.rate},
+                        },
                         "this benchmark",
                     )
                     begun, out = time.perf_counter(), Path(folder) / f"{kind}-{seed}"

@@ -256,7 +256,7 @@ class OptimizerConfig:
 
     name: Literal["sgd", "adamw", "lars"] = "adamw"
     """lars: SGD with a rate for each layer, for batches of thousands."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     scale_rate: Literal["none", "linear", "sqrt"] = "none"
     """Multiply the rate by batch_size / 64, or by its square root."""
     momentum: float = 0.9
