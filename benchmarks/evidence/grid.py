@@ -180,6 +180,29 @@ GRIDS = {
         seeds=5,
         folds=5,
     ),
+    "on simclr": Grid(
+        about="HaLP on SimCLR: does the term help where both views share one encoder and there is no queue?",
+        prediction="No: within a point of zero, as inside MoCo.",
+        recipe={"utd-mhad": "halp_simclr", "nw-ucla": "halp_simclr", "msr-action3d": "halp_simclr"},
+        shared=("steps=600", "data.split=fold"),
+        variants={"simclr": ("method=simclr",), "halp simclr": ()},
+        seeds=5,
+        folds=5,
+        forks=False,
+        baseline="simclr",
+    ),
+    "on barlow": Grid(
+        about="HaLP on Barlow Twins: does the term help where nothing is pushed apart?",
+        prediction="Perhaps: nobody spreads the embeddings of this baseline, and the hallucinated InfoNCE brings "
+        "negatives of its own. A point or two, owed to those and not to where the positives lie.",
+        recipe={"utd-mhad": "halp_barlow", "nw-ucla": "halp_barlow", "msr-action3d": "halp_barlow"},
+        shared=("steps=600", "data.split=fold"),
+        variants={"barlow": ("method=barlow",), "halp barlow": ()},
+        seeds=5,
+        folds=5,
+        forks=False,
+        baseline="barlow",
+    ),
     "weak views": Grid(
         about="The published views (crop, shear, jitter) instead of strong ones: does HaLP make up for what they lack?",
         prediction="Yes, if anywhere: the paper's own setting. Under weak views contrast is solved by what a person "
