@@ -197,7 +197,9 @@ GRIDS = {
         "negatives of its own. A point or two, owed to those and not to where the positives lie.",
         recipe={"utd-mhad": "halp_barlow", "nw-ucla": "halp_barlow", "msr-action3d": "halp_barlow"},
         shared=("steps=600", "data.split=fold"),
-        variants={"barlow": ("method=barlow",), "halp barlow": ()},
+        # Walks of no length: the same negatives, and nothing hallucinated.
+        variants={"barlow": ("method=barlow",), "halp barlow": (), "contrast barlow": ("hardness=1e-6",)},
+        controls=("contrast barlow",),
         seeds=5,
         folds=5,
         forks=False,
